@@ -1,0 +1,21 @@
+# `make check` is what CI runs.
+PYTHON ?= python3
+
+.PHONY: check lint types test
+check: lint types test
+
+lint:
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+
+# mypy and pyright run no import hooks, so they read a git-ignored view of links under the import names.
+types:
+	@mkdir -p build/types
+	@rm -rf build/types/subcut && mkdir build/types/subcut
+	@ln -s ../../../subcut/*.py ../../../subcut/py.typed build/types/subcut/
+	@for folder in compiler dsl passes; do ln -s ../../../$$folder build/types/subcut/$$folder; done
+	$(PYTHON) -m mypy
+	$(PYTHON) -m pyright
+
+test:
+	$(PYTHON) -m pytest -n 2

@@ -1,0 +1,122 @@
+"""The formats, and which of them a file is in: by content first, then by its ending.
+
+Each is a package of the same shape: `claims`, `read` and `write` in its `__init__`, and `run` in its `run.py`,
+imported only when a model is executed.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+from subcut.compiler.errors import ModelError
+from subcut.compiler.ir.graph import Model
+from subcut.compiler.storage.rope import Progress
+
+if TYPE_CHECKING:
+    import numpy as np
+
+FORMATS = {
+    "onnx": "subcut.compiler.formats.onnx",
+    "tensorflow": "subcut.compiler.formats.tensorflow",
+    "caffe": "subcut.compiler.formats.caffe",
+}
+
+HEAD = 1 << 16
+"""How many first bytes `claims` is shown."""
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """How to read a model."""
+
+    weights: Path | None = None
+    """Caffe: the `.caffemodel`; None finds it beside the `.prototxt`."""
+    phase: str = "TEST"
+    level: int = 0
+    stages: tuple[str, ...] = ()
+    """Caffe: the state that `include` and `exclude` rules are evaluated for."""
+
+
+@dataclass(frozen=True)
+class WriteOptions:
+    """How to write a model."""
+
+    stem: str = "dump"
+    link: bool = False
+    """ONNX: weights stay where they are, and the cut points at them."""
+    progress: Progress | None = None
+    final: Path | None = None
+    """Where the folder will be in the end, for relative paths to the original."""
+
+
+class Format(Protocol):
+    """What a format's package offers."""
+
+    ENDINGS: tuple[str, ...]
+
+    def claims(self, path: Path, head: bytes, size: int) -> bool:
+        """Whether the content looks like this format; `head` is the beginning of a file of `size` bytes."""
+        ...
+
+    def read(self, path: Path, options: ReadOptions) -> Model:
+        """Read a model. Raises ModelError, or UserError where an option is wrong."""
+        ...
+
+    def write(self, model: Model, folder: Path, options: WriteOptions) -> list[Path]:
+        """Write `model` into an existing folder; returns the files, the model first."""
+        ...
+
+
+class Runner(Protocol):
+    """What a format's `run` module offers."""
+
+    def run(
+        self, model: Model, feeds: Mapping[str, np.ndarray[Any, Any]], fetch: Sequence[str]
+    ) -> dict[str, np.ndarray[Any, Any]]:
+        """Execute a model in its framework, optimisation off.
+
+        `feeds` are by the name of a graph input, `fetch` names any tensors of the main graph; a tensor on a branch
+        not taken is missing from the result. Raises MissingExtra where the framework is not installed.
+        """
+        ...
+
+
+def package(name: str) -> Format:
+    """The package of a format, imported now."""
+    return cast(Format, importlib.import_module(FORMATS[name]))
+
+
+def runner(name: str) -> Runner:
+    """The `run` module of a format, imported now."""
+    return cast(Runner, importlib.import_module(FORMATS[name] + ".run"))
+
+
+def recognise(path: Path) -> str:
+    """The name of the format that `path` is in."""
+    head, size = _head(path)
+    names = sorted(FORMATS, key=lambda name: not str(path).lower().endswith(package(name).ENDINGS))
+    for name in names:
+        if package(name).claims(path, head, size):
+            return name
+    known = ", ".join(ending for name in FORMATS for ending in package(name).ENDINGS)
+    raise ModelError(path, "is in no format that subcut reads", offset=0, expected=f"one of {known}")
+
+
+def _head(path: Path) -> tuple[bytes, int]:
+    if path.is_dir():
+        return b"", 0
+    try:
+        with open(path, "rb") as file:
+            head = file.read(HEAD)
+            size = file.seek(0, 2)
+    except FileNotFoundError:
+        raise ModelError(path, "no such file") from None
+    except OSError as error:
+        raise ModelError(path, f"cannot be read: {error.strerror}") from None
+    if not head:
+        raise ModelError(path, "the file is empty", offset=0, expected="a model")
+    return head, size

@@ -1,0 +1,99 @@
+"""What the passes ask of a format: one small class a format, the only place where formats differ for a pass."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from subcut.compiler.ir.types import TensorType, Type
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from subcut.compiler.ir.graph import Attribute, Graph, Model, Op, Value
+
+
+class Dialect(ABC):
+    """The meaning of a format's operators, as far as cutting needs it."""
+
+    name: str
+    """`onnx`, `tf`, `caffe`: the part before the dot of an operator's kind in the text form."""
+
+    @abstractmethod
+    def attributes(self, op: Op) -> Mapping[str, Attribute]:
+        """Decode the attributes of an operator that was read from a file."""
+
+    @abstractmethod
+    def is_stored(self, op: Op) -> bool:
+        """Whether `op` is a stored constant: an initialiser, a `Const`."""
+
+    @abstractmethod
+    def is_pure(self, op: Op) -> bool:
+        """Whether `op` is a function of its operands alone: not random, not stateful, no side effect, no input.
+
+        Must answer False for an operator it does not know.
+        """
+
+    def has_side_effect(self, op: Op) -> bool:
+        """Whether `op` does something although nobody reads its results (`Assert`, `Print`)."""
+        return False
+
+    def static_value(self, value: Value) -> np.ndarray[Any, Any] | None:
+        """The numbers of `value` when they follow from types alone, such as a `Shape` of a static tensor."""
+        return None
+
+    def constant_op(self, graph: Graph, value: Value, array: np.ndarray[Any, Any]) -> Op:
+        """A new operator (not yet in `graph`) with one result that stores `array` and is named as `value` is."""
+        raise TypeError(f"{self.name} models have no stored constants")
+
+    def infer(self, model: Model, wanted: Sequence[Value]) -> None:
+        """Find element type and shape of `wanted` (setting `Value.type`), as far as inference can."""
+        return
+
+    def bind(self, model: Model, types: Mapping[Value, Type]) -> None:
+        """Take types that the user stated, before inference uses them."""
+        for value, type in types.items():
+            merge = isinstance(type, TensorType) and isinstance(value.type, TensorType)
+            value.type = type.merged(value.type) if merge else type  # type: ignore[union-attr,arg-type]
+
+    def needs_type(self, value: Value) -> tuple[bool, bool]:
+        """Whether an input that stands for `value` cannot be written without its element type, its shape."""
+        return True, False
+
+    def check_region(self, graph: Graph, chosen: Mapping[Op, None]) -> None:
+        """Raise a UserError when `chosen` cannot be cut out of `graph` and run, such as half of a `while` frame."""
+        return
+
+    @abstractmethod
+    def add_input(self, graph: Graph, value: Value, start: Op, index: int) -> Value:
+        """Add to `graph` the input number `index` of the cut, standing for `value`, first read by `start`.
+
+        Returns the new value, which the caller puts in the place of `value` in all its uses.
+        """
+
+    def input_text(self, value: Value) -> str:
+        """The input that `add_input` made, in the format's own notation, as the log shows it (row D6)."""
+        return f"{value}: {value.type}"
+
+    def prune(self, model: Model) -> bool:
+        """Drop what is in the model's library and no operator uses; returns whether anything went."""
+        used = reachable_functions(model)
+        gone = [name for name in model.functions if name not in used]
+        for name in gone:
+            del model.functions[name]
+        return bool(gone)
+
+
+def reachable_functions(model: Model) -> set[str]:
+    """Names of the functions that the main graph calls, also through other functions and from inside bodies."""
+    used: set[str] = set()
+    todo: list[Iterable[Op]] = [model.main.ops]
+    while todo:
+        for top in todo.pop():
+            for op in top.walk() if top.regions else (top,):
+                for name in op.symbols:
+                    if name not in used and name in model.functions:
+                        used.add(name)
+                        todo.append(model.functions[name].ops)
+    return used
