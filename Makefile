@@ -12,10 +12,10 @@ lint:
 types:
 	@mkdir -p build/types
 	@rm -rf build/types/subcut && mkdir build/types/subcut
-	@ln -s ../../../subcut/*.py ../../../subcut/py.typed build/types/subcut/
-	@for folder in compiler dsl passes; do ln -s ../../../$$folder build/types/subcut/$$folder; done
+	@ln -s $(CURDIR)/subcut/*.py $(CURDIR)/subcut/py.typed build/types/subcut/
+	@for folder in compiler dsl passes; do ln -s $(CURDIR)/$$folder build/types/subcut/$$folder; done
 	$(PYTHON) -m mypy
-	$(PYTHON) -m pyright
+	$(PYTHON) -m pyright --pythonpath $$($(PYTHON) -c "import sys; print(sys.executable)")
 
 test:
 	$(PYTHON) -m pytest -n 2

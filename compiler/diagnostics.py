@@ -73,9 +73,7 @@ def _width(character: str) -> int:
 def nearest(name: str, names: Iterable[str], count: int = 3) -> list[str]:
     """Up to `count` of `names` that look most like `name`, best first (deterministic)."""
     unique = list(dict.fromkeys(names))
-    if (
-        len(unique) > 5_000
-    ):  # difflib is quadratic in the text: narrow a big model down by shared pieces first
+    if len(unique) > 5_000:  # difflib is quadratic in the text: narrow a big model down by shared pieces first
         pieces = {name.lower()[i : i + 3] for i in range(max(len(name) - 2, 1))}
         unique.sort(key=lambda n: (-sum(p in n.lower() for p in pieces), abs(len(n) - len(name)), n))
         unique = unique[:500]

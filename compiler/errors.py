@@ -71,8 +71,6 @@ class ModelError(SubcutError):
         super().__init__("\n".join(lines))
 
 
-def user_error(
-    code: str, message: str, *, at: Location | None = None, help: Sequence[str] | str = ()
-) -> UserError:
+def user_error(code: str, message: str, *, at: Location | None = None, help: Sequence[str] | str = ()) -> UserError:
     """A `UserError` of one diagnostic, for the common case."""
     return UserError(Diagnostic(code, message, at, [help] if isinstance(help, str) else list(help)))

@@ -179,7 +179,7 @@ class Op:
 
     def walk(self) -> Iterator[Op]:
         """This operator and every operator in its bodies, without recursion."""
-        stack = [self]
+        stack: list[Op] = [self]
         while stack:
             op = stack.pop()
             yield op

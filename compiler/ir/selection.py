@@ -14,7 +14,7 @@ class Selection:
 
     graph: Graph
     ops: dict[Op, None]
-    entries: dict[Value, None] = field(default_factory=dict)
+    entries: dict[Value, None] = field(default_factory=dict[Value, None])
     """Tensors named as the start (`from %x`, `after conv1`): inputs of the cut even where constant or made inside."""
     ends: dict[Value, None] | None = None
     """What the named ends give (`to B`, `to %y`). None: every tensor that leaves, or that nobody reads."""
@@ -28,10 +28,10 @@ class Selection:
 class CutOptions:
     """The options of one cut, resolved."""
 
-    types: dict[Value, Type] = field(default_factory=dict)
-    freeze: dict[Value, str] = field(default_factory=dict)
+    types: dict[Value, Type] = field(default_factory=dict[Value, Type])
+    freeze: dict[Value, str] = field(default_factory=dict[Value, str])
     """Paths of `.npy` files whose numbers take the place of a tensor."""
-    taps: dict[Value, None] = field(default_factory=dict)
+    taps: dict[Value, None] = field(default_factory=dict[Value, None])
     tap_leaving: bool = False
     snap: str = ""
     """`outward`, `inward` or empty."""

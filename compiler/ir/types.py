@@ -12,8 +12,12 @@ if TYPE_CHECKING:
 Dim = Union[int, str, None]
 """A dimension: its size, the name of a symbol, or unknown."""
 
-ELEMENT_TYPES = ["f16", "f32", "f64", "bf16", "f8E4M3FN", "f8E4M3FNUZ", "f8E5M2", "f8E5M2FNUZ", "f8E8M0FNU", "f4E2M1FN", "f6E2M3FN", "f6E3M2FN", "i1", "i2", "i4", "i8", "i16", "i32", "i64", "ui2", "ui4", "ui8", "ui16", "ui32", "ui64", "c64", "c128", "str", "qi8", "qui8", "qi16", "qui16", "qi32", "resource", "variant"]
-"""MLIR's spelling where MLIR has one; `i` is signed (or boolean for `i1`), `ui` unsigned, `qi` TensorFlow's quantised."""
+ELEMENT_TYPES = tuple(
+    "f16 f32 f64 bf16 f8E4M3FN f8E4M3FNUZ f8E5M2 f8E5M2FNUZ f8E8M0FNU f4E2M1FN f6E2M3FN f6E3M2FN "
+    "i1 i2 i4 i8 i16 i32 i64 ui2 ui4 ui8 ui16 ui32 ui64 c64 c128 str "
+    "qi8 qui8 qi16 qui16 qi32 resource variant".split()
+)
+"""MLIR's spelling where MLIR has one; `i` is signed (`i1` boolean), `ui` unsigned, `qi` TensorFlow's quantised."""
 
 _NUMPY = {
     "f16": "float16", "f32": "float32", "f64": "float64", "i1": "bool", "i8": "int8", "i16": "int16",

@@ -72,9 +72,7 @@ def fields(data: Buffer, start: int, stop: int) -> Iterator[tuple[int, int, int,
         else:
             raise WireError(tag_at, f"wire type {kind}")
         if end > stop:
-            raise WireError(
-                tag_at, f"field {number} is {end - at} bytes long, {end - stop} more than there are"
-            )
+            raise WireError(tag_at, f"field {number} is {end - at} bytes long, {end - stop} more than there are")
         yield number, kind, tag_at, at, end
         at = end
 
