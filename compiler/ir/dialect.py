@@ -20,6 +20,9 @@ class Dialect(ABC):
     name: str
     """`onnx`, `tf`, `caffe`: the part before the dot of an operator's kind in the text form."""
 
+    typed_outputs: bool = False
+    """Whether the format writes down the types of a model's outputs, so that a cut must know them."""
+
     @abstractmethod
     def attributes(self, op: Op) -> Mapping[str, Attribute]:
         """Decode the attributes of an operator that was read from a file."""
@@ -43,9 +46,21 @@ class Dialect(ABC):
         """The numbers of `value` when they follow from types alone, such as a `Shape` of a static tensor."""
         return None
 
+    def static_roots(self, value: Value) -> list[Value]:
+        """The tensors whose types decide `static_value`, such as the operand of a `Shape` that `value` depends on."""
+        return []
+
     def constant_op(self, graph: Graph, value: Value, array: np.ndarray[Any, Any]) -> Op:
         """A new operator (not yet in `graph`) with one result that stores `array` and is named as `value` is."""
         raise TypeError(f"{self.name} models have no stored constants")
+
+    def annotate(self, model: Model) -> None:
+        """Set the type of every value whose type the file itself states, where reading left that for later."""
+        return
+
+    def feeds(self, model: Model) -> list[Value]:
+        """The values of the main graph that an execution must be fed: its inputs, placeholders, data layers."""
+        return list(model.main.inputs)
 
     def infer(self, model: Model, wanted: Sequence[Value]) -> None:
         """Find element type and shape of `wanted` (setting `Value.type`), as far as inference can."""
@@ -71,6 +86,9 @@ class Dialect(ABC):
 
         Returns the new value, which the caller puts in the place of `value` in all its uses.
         """
+
+    input_heading: str = "Add Input:"
+    """What the log says before an added input (row D6)."""
 
     def input_text(self, value: Value) -> str:
         """The input that `add_input` made, in the format's own notation, as the log shows it (row D6)."""

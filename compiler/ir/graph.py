@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     import numpy as np
 
     from subcut.compiler.ir.dialect import Dialect
+    from subcut.compiler.ir.report import Report
+    from subcut.compiler.ir.selection import CutOptions, Selection
     from subcut.compiler.storage.files import SourceFile
 
 
@@ -86,6 +88,14 @@ class Value:
     def graph(self) -> Graph | None:
         """The graph that defines this value."""
         return self.producer.graph if self.producer is not None else self._graph
+
+    def replace_by(self, other: Value) -> None:
+        """Make every use of this value a use of `other`, as an operand and as what a body gives out."""
+        uses, self.uses = self.uses, []
+        for op, slot in uses:
+            op.operands = (*op.operands[:slot], other, *op.operands[slot + 1 :])
+            op.changed = True
+        other.uses.extend(uses)
 
     def consumers(self) -> list[Op]:
         """The operators that read this value, each once, in order."""
@@ -292,8 +302,12 @@ class Model:
         self.sources: list[SourceFile] = []
         """The files this was read from, the model file first; kept open, read-only."""
         self.origin: Any = None
-        self.notes: dict[str, Any] = {}
-        """What passes tell each other and the manifest; the key is the pass's name."""
+        self.selection: Selection | None = None
+        self.options: CutOptions | None = None
+        self.report: Report | None = None
+        """What is selected, how it is to be cut, and what the cut did: set by passes, for those that follow."""
+        self.notes: dict[str, list[dict[str, str]]] = {}
+        """What a format did that the manifest must say, such as `rewired` operands."""
 
     def graphs(self) -> Iterator[Graph]:
         """The main graph, the functions, and all their bodies."""

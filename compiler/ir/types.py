@@ -117,7 +117,8 @@ def numpy_dtype(element: str) -> np.dtype[np.generic]:
         return np.dtype(_NUMPY[element])
     import ml_dtypes
 
-    return np.dtype(getattr(ml_dtypes, _ML_DTYPES[element]))
+    dtype: np.dtype[np.generic] = np.dtype(getattr(ml_dtypes, _ML_DTYPES[element]))
+    return dtype
 
 
 def element_of(dtype: np.dtype[np.generic]) -> str:

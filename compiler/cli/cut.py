@@ -1,0 +1,113 @@
+"""Cut the selected piece out of a model and write it, in the model's own format, into a result folder.
+
+subcut model.onnx "from conv1 to relu3" -o out
+subcut net.prototxt "from pool1 to res2a_relu" -w net.caffemodel
+subcut model.pb "from A to B; tap mid/*; input %x:0 : 1x8xf32"
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from subcut.compiler.cli import options
+from subcut.compiler.cli.progress import Bar
+from subcut.compiler.errors import user_error
+from subcut.compiler.export import default_folder, load, save
+from subcut.compiler.formats import WriteOptions
+from subcut.compiler.ir.graph import Model
+from subcut.compiler.pipeline import Pipeline, Timing, parse_passes, standard
+from subcut.passes import Pass
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    options.add_model(parser)
+    parser.add_argument("selection", metavar="SELECTION", nargs="?", help="what to keep, such as 'from conv1 to relu3'")
+    options.add_output(parser)
+    options.add_passes(parser)
+    group = parser.add_argument_group("verification")
+    group.add_argument(
+        "--verify", action="store_true", help="run original and cut, and compare, before the folder appears"
+    )
+    options.add_inputs(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Cut, write, and say what was done."""
+    timing = Timing()
+    with Bar(hidden=args.quiet or args.json) as bar:
+        bar.stage("reading")
+        with timing.phase("read"):
+            model = load(args.model, options.read_options(args))
+        bar.stage("cutting")
+        pipeline = _pipeline(args, timing)
+        pipeline.run(model)
+        with timing.phase("write"):
+            manifest, folder = write(model, pipeline, args, bar)
+    if args.timing:
+        print(timing, file=sys.stderr)
+    if args.json:
+        print(json.dumps(manifest, indent=2, ensure_ascii=False))
+    elif not args.quiet:
+        print(log(model, folder))
+    return 0
+
+
+def write(model: Model, pipeline: Pipeline, args: argparse.Namespace, bar: Bar) -> tuple[dict[str, Any], Path]:
+    """Write the result folder; returns the manifest and where it is."""
+    folder = args.output or default_folder(Path.cwd())
+    check = None
+    if args.verify:
+        from subcut.compiler.verification import Verifier
+
+        check = Verifier(Path(args.model), options.read_options(args), args.inputs, args.seed).check
+    bar.stage("writing")
+    written = WriteOptions(link=args.link, progress=bar.advance)
+    return save(model, folder, passes=pipeline, options=written, force=args.force, check=check), folder
+
+
+def log(model: Model, folder: Path) -> str:
+    """The log of rows D6 and D9: every input that was added, in the format's notation, and every operator kept."""
+    lines: list[str] = []
+    report = model.report
+    assert report is not None
+    for edge in report.inputs:
+        if edge.new is not None and edge.new is not edge.value:
+            lines += [model.dialect.input_heading, model.dialect.input_text(edge.new).rstrip()]
+    for value, type, source in report.folded:
+        lines.append(f"Fold Constant:{value.name} {type} from {source}")
+    for note in model.notes.get("rewired", []):
+        lines.append(f"Rewire:{note['operator']} reads {note['to']} instead of {note['from']}")
+    lines.append("Export Layer:" + ",".join(op.label for op in report.operators))
+    lines.append(f"Output Path:{folder}")
+    return "\n".join(lines)
+
+
+def _pipeline(args: argparse.Namespace, timing: Timing) -> Pipeline:
+    if args.passes is not None:
+        steps = parse_passes(args.passes)
+        if args.selection is not None:
+            raise user_error("bad-arguments", "a selection and `--passes` say the same thing twice", help="give one")
+        pipeline = Pipeline(*steps)
+    elif args.selection is not None:
+        pipeline = standard(args.selection, infer=not args.no_infer, fold=not args.no_fold)
+    else:
+        raise user_error("no-selection", "nothing is selected", help="say what to keep: `from A to B`, or `all`")
+    pipeline.verify_each = args.verify_each
+    pipeline.hook = _hook(args, timing)
+    return pipeline
+
+
+def _hook(args: argparse.Namespace, timing: Timing) -> Any:
+    def after(step: Pass, model: Model, seconds: float, changed: bool) -> None:
+        timing(step, model, seconds, changed)
+        if args.print_ir_after in ("*", step.name):
+            from subcut.compiler.ir.text import print_model
+
+            print(f"// after {step}\n{print_model(model)}", file=sys.stderr)
+
+    return after

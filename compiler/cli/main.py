@@ -1,0 +1,118 @@
+"""The command `subcut`: finds the subcommand, runs it, and turns errors into messages and exit codes.
+
+Exit codes: 0 done; 1 the user's mistake, or a verification that failed; 2 a bad model file; 3 a bug of ours.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+from subcut.compiler.errors import ModelError, SubcutError
+
+COMMANDS = {
+    "cut": "cut a piece out of a model (the default)",
+    "apply": "make every cut of a selection file",
+    "check": "check a selection file against its model, or pin it anew",
+    "fmt": "bring selection files into canonical form",
+    "list": "list operators and tensors",
+    "show": "print the model, or a selection of it, as MLIR text",
+    "explain": "say why each edge of a cut is an edge",
+    "verify": "prove that a cut computes what the original computes",
+}
+"""Every subcommand, and its line in `subcut --help`; each is the module of its name."""
+
+DONE, MISTAKE, BAD_MODEL, BUG = 0, 1, 2, 3
+
+
+def entry() -> None:
+    """The console script."""
+    sys.exit(main(sys.argv[1:]))
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run `subcut` with these arguments; returns the exit code."""
+    try:
+        code = _run(list(arguments))
+        sys.stdout.flush()
+    except ModelError as error:
+        return _say(str(error), BAD_MODEL)
+    except SubcutError as error:
+        return _say(str(error), MISTAKE)
+    except BrokenPipeError:
+        # Whoever read our output has seen enough; keep the interpreter from complaining about it when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return MISTAKE
+    except KeyboardInterrupt:
+        return _say("interrupted", 130)
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else MISTAKE
+    except BaseException:
+        traceback.print_exc()
+        return _say("this is a bug in subcut, not in your model: please report it with the text above", BUG)
+    return code
+
+
+def _say(text: str, code: int) -> int:
+    print(_coloured(text) if sys.stderr.isatty() and "NO_COLOR" not in os.environ else text, file=sys.stderr)
+    return code
+
+
+def _coloured(text: str) -> str:
+    lines = text.split("\n")
+    for i, line in enumerate(lines):
+        if line.startswith(("error[", "warning[")):
+            head, colon, rest = line.partition(": ")
+            lines[i] = f"\x1b[1;31m{head}\x1b[0m{colon}\x1b[1m{rest}\x1b[0m"
+        elif line.lstrip().startswith("|") and set(line.strip()) <= set("|^ "):
+            lines[i] = line.replace("^", "\x1b[31m^\x1b[0m")
+    return "\n".join(lines)
+
+
+def _run(arguments: list[str]) -> int:
+    if not arguments or arguments[0] in ("-h", "--help"):
+        _help().print_help()
+        return DONE if arguments else MISTAKE
+    if arguments[0] in ("-V", "--version"):
+        import subcut
+
+        print(f"subcut {subcut.__version__}")
+        return DONE
+    name = arguments.pop(0) if arguments[0] in COMMANDS else "cut"
+    module = importlib.import_module(f"subcut.compiler.cli.{name}")
+    parser = _Parser(
+        prog=f"subcut {name}",
+        description=module.__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    module.add_arguments(parser)
+    return int(module.run(parser.parse_intermixed_args(arguments)))
+
+
+class _Parser(argparse.ArgumentParser):
+    """An argument parser whose mistakes are the user's: exit code 1, in the style of every other message."""
+
+    def error(self, message: str) -> None:  # type: ignore[override]
+        from subcut.compiler.errors import user_error
+
+        raise user_error("bad-arguments", message, help=f"{self.format_usage().strip()}")
+
+
+def _help() -> argparse.ArgumentParser:
+    width = max(map(len, COMMANDS)) + 2
+    return argparse.ArgumentParser(
+        prog="subcut",
+        usage='subcut MODEL "SELECTION" [options]   |   subcut COMMAND …',
+        description="Cut a piece out of a Caffe, TensorFlow or ONNX model, in its own format, and prove it right.",
+        epilog="commands:\n"
+        + "\n".join(f"  {name:{width}}{text}" for name, text in COMMANDS.items())
+        + "\n\n`subcut COMMAND --help` says more. Exit codes: 0 done, 1 your mistake or a failed verification,\n"
+        "2 a bad model file, 3 a bug of ours.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        add_help=True,
+    )

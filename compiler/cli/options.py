@@ -1,0 +1,64 @@
+"""Groups of arguments that several subcommands share, so that a flag means the same everywhere."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from subcut.compiler.formats import ReadOptions
+
+
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """The model and how to read it."""
+    parser.add_argument(
+        "model", metavar="MODEL", help="a .prototxt, .pb, .pbtxt, .onnx, SavedModel folder, .keras or .h5"
+    )
+    group = parser.add_argument_group("reading")
+    group.add_argument("-w", "--weights", type=Path, help="the .caffemodel (default: the one beside the .prototxt)")
+    group.add_argument(
+        "--phase", choices=["TRAIN", "TEST"], default="TEST", help="Caffe: the phase to read the net for"
+    )
+    group.add_argument("--stage", action="append", default=[], help="Caffe: a stage that holds; may be repeated")
+    group.add_argument("--level", type=int, default=0, help="Caffe: the level to read the net for")
+
+
+def read_options(args: argparse.Namespace) -> ReadOptions:
+    """What `add_model` collected."""
+    return ReadOptions(weights=args.weights, phase=args.phase, level=args.level, stages=tuple(args.stage))
+
+
+def add_passes(parser: argparse.ArgumentParser) -> None:
+    """The pipeline and what to show of it."""
+    group = parser.add_argument_group("passes")
+    group.add_argument("--no-infer", action="store_true", help="do not infer the types of edges")
+    group.add_argument("--no-fold", action="store_true", help="keep inputs whose value follows from static shapes")
+    group.add_argument(
+        "--passes", help="the passes to run instead, such as 'select{from=a to=b},cut,fold,add-inputs,prune'"
+    )
+    group.add_argument(
+        "--print-ir-after", nargs="?", const="*", metavar="PASS", help="print the IR after a pass, or each"
+    )
+    group.add_argument("--verify-each", action="store_true", help="check the IR after every pass")
+    group.add_argument("--timing", action="store_true", help="print what each pass cost")
+
+
+def add_output(parser: argparse.ArgumentParser) -> None:
+    """What is written and what is said."""
+    group = parser.add_argument_group("output")
+    group.add_argument(
+        "-o", "--output", type=Path, metavar="DIR", help="the result folder (default: a new dump_result_…)"
+    )
+    group.add_argument("--force", action="store_true", help="replace an existing result folder")
+    group.add_argument(
+        "--link", action="store_true", help="ONNX: leave the weights in the original file, point at them"
+    )
+    talk = group.add_mutually_exclusive_group()
+    talk.add_argument("--json", action="store_true", help="print the manifest instead of the log")
+    talk.add_argument("-q", "--quiet", action="store_true", help="print nothing")
+
+
+def add_inputs(parser: argparse.ArgumentParser) -> None:
+    """What the original is fed when it is run."""
+    group = parser.add_argument_group("running")
+    group.add_argument("--inputs", type=Path, metavar="X.npz", help="the numbers to feed (default: random)")
+    group.add_argument("--seed", type=int, default=0, help="the seed of random numbers")

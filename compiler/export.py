@@ -1,0 +1,82 @@
+"""From a model file to a result folder: read, run the pipeline, write the cut and its manifest, whole or not at all."""
+
+from __future__ import annotations
+
+import datetime
+import gc
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from subcut.compiler import manifest
+from subcut.compiler.formats import ReadOptions, WriteOptions, package, recognise
+from subcut.compiler.ir.graph import Model
+from subcut.compiler.pipeline import Pipeline
+from subcut.compiler.storage.digest import Hashing
+from subcut.compiler.storage.folder import ResultFolder
+
+
+def load(path: str | Path, options: ReadOptions | None = None) -> Model:
+    """Read a model in whatever format it is. Weights stay in the file; nothing of a framework is imported.
+
+    Raises ModelError for a file that is missing, damaged or of no known format.
+    """
+    path = Path(path)
+    with _no_collection():
+        return package(recognise(path)).read(path, options or ReadOptions())
+
+
+def save(
+    model: Model,
+    folder: str | Path,
+    *,
+    passes: Pipeline | None = None,
+    options: WriteOptions | None = None,
+    force: bool = False,
+    check: Callable[[Path, dict[str, Any]], None] | None = None,
+) -> dict[str, Any]:
+    """Write a model into a result folder, with its manifest, which is returned.
+
+    The folder appears whole or not at all. `check` is called with the folder before it appears, and may refuse it.
+    """
+    hashing = {source.path: Hashing(source) for source in model.sources}
+    target = Path(folder)
+    with ResultFolder(target, force=force, sources=[source.path for source in model.sources]) as temp:
+        written = replace(options or WriteOptions(), final=target)
+        files = package(FORMAT_OF[model.dialect.name]).write(model, temp, written)
+        names = [str(step) for step in passes.passes] if passes else []
+        content = manifest.build(model, names, files, {path: job.result() for path, job in hashing.items()})
+        text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+        (temp / manifest.MANIFEST).write_text(text, encoding="utf-8")
+        if check is not None:
+            check(temp, content)
+    return content
+
+
+FORMAT_OF = {"onnx": "onnx", "tf": "tensorflow", "caffe": "caffe"}
+"""The format that a dialect is written in."""
+
+
+def default_folder(parent: Path) -> Path:
+    """`dump_result_YYYY_MM_DD_HH_MM_SS` under `parent`, in local time; the next second when that is taken."""
+    now = datetime.datetime.now()
+    while True:
+        folder = parent / now.strftime("dump_result_%Y_%m_%d_%H_%M_%S")
+        if not folder.exists():
+            return folder
+        now += datetime.timedelta(seconds=1)
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Reading makes a great many objects and no garbage: looking for some would take most of the time."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()

@@ -1,0 +1,223 @@
+"""Proof that a cut is right: run the original, feed the cut with the original's own tensors, compare bit by bit."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from subcut.compiler.errors import ModelError, SubcutError, user_error
+from subcut.compiler.export import FORMAT_OF, load
+from subcut.compiler.formats import ReadOptions, runner
+from subcut.compiler.ir.graph import Model, Value
+from subcut.compiler.ir.types import Dim, TensorType, Type, numpy_dtype
+from subcut.compiler.manifest import MANIFEST
+
+if TYPE_CHECKING:
+    import numpy as np
+
+EQUAL, CLOSE, DIFFERENT, RANDOM, ABSENT = "equal", "close", "different", "random", "not computed"
+FREE_DIMS = (64, 8, 1, 32, 224)
+"""Sizes to try for unknown dimensions behind the first, which is 1: most networks run with one of them."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """How one output of the cut compares with the original's tensor."""
+
+    name: str
+    tensor: str
+    verdict: str
+    largest: float = 0.0
+    """The largest absolute difference."""
+
+    def __str__(self) -> str:
+        tail = f"  largest difference {self.largest:.3g}" if self.verdict in (CLOSE, DIFFERENT) else ""
+        return f"{self.verdict:12}  {self.tensor}{tail}"
+
+
+@dataclass(frozen=True)
+class Verifier:
+    """Verifies cuts of one model.
+
+    Numbers are equal when every bit is, NaNs included; else close within `tolerance`, absolute and relative to the
+    largest magnitude in the tensor. Random input is standard normal, `seed` given; integers are 0 or 1.
+    """
+
+    model: Path
+    options: ReadOptions
+    inputs: Path | None = None
+    seed: int = 0
+    tolerance: float = 1e-5
+
+    def check(self, folder: Path, manifest: Mapping[str, Any]) -> None:
+        """Raise UserError `verification-failed` when the cut in `folder` differs from the original."""
+        bad = [row for row in self.compare(folder, manifest) if row.verdict == DIFFERENT]
+        if bad:
+            raise user_error(
+                "verification-failed",
+                f"the cut differs from the original in {len(bad)} of {len(manifest['outputs'])} outputs",
+                help=[str(row) for row in bad[:8]],
+            )
+
+    def compare(self, folder: Path, manifest: Mapping[str, Any]) -> list[Row]:
+        """Run both and compare every output of the cut."""
+        if manifest["graph"] != "main":
+            raise user_error(
+                "not-verifiable",
+                f"the cut is of `{manifest['graph']}`, and no framework gives out tensors from inside a body",
+            )
+        original = load(self.model, self.options)
+        files = [folder / name for name in manifest["files"]]
+        weights = next((f for f in files if f.suffix == ".caffemodel"), None)
+        cut = load(files[0], ReadOptions(weights=weights, phase=self.options.phase))
+        edges = [*manifest["inputs"], *manifest["outputs"]]
+        golden = self._run_original(original, list(dict.fromkeys(edge["tensor"] for edge in edges)))
+        feeds = {edge["name"]: golden[edge["tensor"]] for edge in manifest["inputs"] if edge["tensor"] in golden}
+        if len(feeds) < len(manifest["inputs"]):
+            return [Row(edge["name"], edge["tensor"], ABSENT) for edge in manifest["outputs"]]
+        names = [edge["name"] for edge in manifest["outputs"]]
+        got = _execute(cut, feeds, names)
+        rows = [self._row(edge, golden.get(edge["tensor"]), got.get(edge["name"])) for edge in manifest["outputs"]]
+        if any(row.verdict == DIFFERENT for row in rows):
+            again = _execute(cut, feeds, names)
+            rows = [_excuse_random(row, got, again) for row in rows]
+        return rows
+
+    def _row(self, edge: Mapping[str, Any], golden: Any, got: Any) -> Row:
+        if golden is None and got is None:
+            return Row(edge["name"], edge["tensor"], ABSENT)
+        if same(golden, got):
+            return Row(edge["name"], edge["tensor"], EQUAL)
+        largest, scale = distance(golden, got)
+        verdict = CLOSE if largest <= self.tolerance * max(scale, 1.0) else DIFFERENT
+        return Row(edge["name"], edge["tensor"], verdict, largest)
+
+    def _run_original(self, model: Model, fetch: Sequence[str]) -> dict[str, Any]:
+        import numpy as np
+
+        model.dialect.annotate(model)
+        values = model.dialect.feeds(model)
+        given: dict[str, Any] = {}
+        if self.inputs is not None:
+            given = _load_inputs(self.inputs, values)
+        failure: SubcutError | None = None
+        for free in FREE_DIMS if any(_is_free(v.type) for v in values if v.name not in given) else (1,):
+            random = np.random.default_rng(self.seed)
+            feeds = {v.name: given[v.name] if v.name in given else _random(v, random, free) for v in values}
+            try:
+                return _execute(model, feeds, fetch)
+            except SubcutError as error:
+                failure = failure or error
+        assert failure is not None
+        raise failure
+
+
+def same(left: Any, right: Any) -> bool:
+    """Whether two results are equal bit by bit: arrays, or sequences, maps and options of them."""
+    import numpy as np
+
+    if isinstance(left, np.ndarray) and isinstance(right, np.ndarray):
+        if left.dtype != right.dtype or left.shape != right.shape:
+            return False
+        if left.dtype == object:
+            return bool(left.tolist() == right.tolist())
+        return left.tobytes() == right.tobytes()
+    if isinstance(left, (list, tuple)) and isinstance(right, (list, tuple)):
+        return len(left) == len(right) and all(map(same, left, right))
+    if isinstance(left, dict) and isinstance(right, dict):
+        return list(left) == list(right) and all(same(left[key], right[key]) for key in left)
+    return type(left) is type(right) and bool(left == right)
+
+
+def distance(left: Any, right: Any) -> tuple[float, float]:
+    """The largest absolute difference of two arrays and the largest magnitude; infinite where they are incomparable."""
+    import numpy as np
+
+    far = (float("inf"), 0.0)
+    if not isinstance(left, np.ndarray) or not isinstance(right, np.ndarray):
+        return far
+    if left.shape != right.shape or left.dtype != right.dtype or left.dtype.kind in "OSU":
+        return far
+    kind = np.complex128 if left.dtype.kind == "c" else np.float64
+    a, b = left.astype(kind), right.astype(kind)
+    unlike = (np.isnan(a) != np.isnan(b)) | ((np.isinf(a) | np.isinf(b)) & (a != b) & ~np.isnan(a))
+    if unlike.any():
+        return far
+    finite = np.isfinite(a)
+    difference = np.abs(a[finite] - b[finite])
+    return float(difference.max(initial=0.0)), float(np.abs(a[finite]).max(initial=0.0))
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of a result folder. Raises ModelError where there is none, or it is damaged."""
+    path = folder / MANIFEST
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise ModelError(path, "no such file", expected="a result folder that subcut wrote") from None
+    except (OSError, ValueError) as error:
+        raise ModelError(path, f"cannot be read: {error}", expected="the manifest of a result folder") from None
+    if not isinstance(content, dict) or not {"inputs", "outputs", "files", "graph"} <= set(content):
+        raise ModelError(path, "is no manifest of subcut's", expected="`inputs`, `outputs`, `files` and `graph`")
+    return content
+
+
+def _execute(model: Model, feeds: Mapping[str, Any], fetch: Sequence[str]) -> dict[str, Any]:
+    return runner(FORMAT_OF[model.dialect.name]).run(model, feeds, fetch)
+
+
+def _excuse_random(row: Row, first: Mapping[str, Any], second: Mapping[str, Any]) -> Row:
+    """A tensor that differs between two runs of the cut on the same input says nothing about the cut."""
+    if row.verdict == DIFFERENT and not same(first.get(row.name), second.get(row.name)):
+        return Row(row.name, row.tensor, RANDOM)
+    return row
+
+
+def _load_inputs(path: Path, values: Sequence[Value]) -> dict[str, Any]:
+    import numpy as np
+
+    try:
+        arrays = dict(np.load(path, allow_pickle=False))
+    except (OSError, ValueError, EOFError) as error:
+        raise user_error("bad-npz", f"`{path}` cannot be read as an `.npz` file: {error}") from None
+    names = {v.name for v in values}
+    known = {name if name in names else f"{name}:0": array for name, array in arrays.items()}
+    unknown = [name for name in arrays if name not in names and f"{name}:0" not in names]
+    if unknown:
+        has = ", ".join(f"`{name}`" for name in sorted(names))
+        raise user_error("unknown-input", f"the model has no input `{unknown[0]}`", help=f"it has {has}")
+    return known
+
+
+def _dims(type: Type | None) -> Iterator[tuple[int, Dim]]:
+    if isinstance(type, TensorType) and type.shape is not None:
+        yield from enumerate(type.shape)
+
+
+def _is_free(type: Type | None) -> bool:
+    return any(not isinstance(dim, int) and place > 0 for place, dim in _dims(type))
+
+
+def _random(value: Value, random: np.random.Generator, free: int) -> np.ndarray[Any, Any]:
+    """Random numbers for an input; a first dimension that is unknown is 1, others are `free`."""
+    import numpy as np
+
+    type = value.type
+    if not isinstance(type, TensorType) or type.element is None or type.shape is None:
+        raise user_error(
+            "cannot-feed",
+            f"the type of the input `{value.name}` is {type or 'unknown'}, for which no random numbers can be made",
+            help="give it with `--inputs X.npz`",
+        )
+    shape = tuple(dim if isinstance(dim, int) else free if place else 1 for place, dim in _dims(type))
+    if type.element == "str":
+        return np.full(shape, "a", dtype=object)
+    dtype = numpy_dtype(type.element)
+    if dtype.kind in "iub" and dtype.kind != "f":
+        return random.integers(0, 2, shape).astype(dtype)
+    if dtype.kind == "c":
+        return (random.standard_normal(shape) + 1j * random.standard_normal(shape)).astype(dtype)
+    return random.standard_normal(shape).astype(dtype)

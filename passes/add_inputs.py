@@ -1,0 +1,77 @@
+"""Give the cut its inputs: one for every tensor that still crosses into it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import ClassVar
+
+from subcut.compiler.diagnostics import Diagnostic
+from subcut.compiler.errors import UserError, user_error
+from subcut.compiler.ir.graph import Model, Op
+from subcut.compiler.ir.report import Edge
+from subcut.compiler.ir.types import TensorType
+from subcut.passes.base import Pass
+
+
+@dataclass(frozen=True)
+class AddInputs(Pass):
+    """Add an input for every input edge, in order of first use.
+
+    1. An edge whose type the format must write and nobody knows is an error that shows the clause to add.
+    2. An input of the model that is still read stays the very same input.
+    """
+
+    name: ClassVar[str] = "add-inputs"
+
+    def apply(self, model: Model) -> bool:
+        """Add the inputs; each edge's `new` is the value that stands for it."""
+        report, graph = model.report, model.main
+        if report is None:
+            raise user_error("no-cut", "nothing was cut", help="run the pass `cut` before `add-inputs`")
+        missing = [d for edge in report.inputs if (d := _missing(model, edge)) is not None]
+        if missing:
+            raise UserError(missing)
+        old_inputs = list(graph.inputs)
+        if not report.whole:
+            graph.inputs = []
+        count: Counter[Op] = Counter()
+        for edge in report.inputs:
+            if edge.value.producer is None and edge.value in old_inputs:
+                edge.new = edge.value
+                if not report.whole:
+                    graph.inputs.append(edge.value)
+                continue
+            start = edge.consumers[0]
+            edge.new = model.dialect.add_input(graph, edge.value, start, count[start])
+            count[start] += 1
+            edge.value.replace_by(edge.new)
+            _replace_in_bodies(edge)
+        return bool(report.inputs) or graph.inputs != old_inputs
+
+
+def _replace_in_bodies(edge: Edge) -> None:
+    """A body may give out a captured value as it is."""
+    for op in edge.consumers:
+        for inner in op.walk() if op.regions else ():
+            for region in inner.regions:
+                region.outputs = [edge.new if v is edge.value and edge.new else v for v in region.outputs]
+
+
+def _missing(model: Model, edge: Edge) -> Diagnostic | None:
+    """What to say of an edge whose element type or shape is needed and unknown."""
+    need_element, need_shape = model.dialect.needs_type(edge.value)
+    type = edge.type
+    if type is not None and not isinstance(type, TensorType):
+        return None
+    no_element = need_element and (type is None or type.element is None)
+    no_shape = need_shape and (type is None or type.shape is None)
+    if not no_element and not no_shape:
+        return None
+    what = " and ".join(["element type"] * no_element + ["shape"] * no_shape)
+    example = "1x3x224x224x" + (type.element if type is not None and type.element else "f32")
+    return Diagnostic(
+        "unknown-type",
+        f"nobody knows the {what} of `%{edge.value.name}`, which `{edge.consumers[0].label}` reads",
+        help=[f"state it in the selection: `; input %{edge.value.name} : {example}`, with the real type"],
+    )

@@ -1,0 +1,207 @@
+"""Cut the selected operators out: find every edge and its reason, bring constants along, drop the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from subcut.compiler.errors import user_error
+from subcut.compiler.ir import report as why
+from subcut.compiler.ir.graph import Graph, Model, Op, Value, topological
+from subcut.compiler.ir.report import Edge, Report
+from subcut.compiler.ir.selection import CutOptions, Selection
+from subcut.compiler.ir.types import TensorType
+from subcut.passes.base import Pass
+
+
+@dataclass(frozen=True)
+class Cut(Pass):
+    """Keep the selection, and say of every tensor that crosses its border why it does.
+
+    1. A stored constant, or a pure operator of constants alone, comes along; nothing else from outside does.
+    2. A random or stateful operator is never constant, whatever feeds it.
+    3. A tensor named as the start is an input even where it is constant or made inside.
+    4. Types that edges lack are inferred on the whole model, before anything is dropped (`infer=false` skips it).
+    5. A control dependency on what is left out is dropped.
+    6. When everything is selected, inputs and outputs stay as they are.
+    """
+
+    name: ClassVar[str] = "cut"
+    infer: bool = True
+
+    def apply(self, model: Model) -> bool:
+        """Cut `model` to `model.selection`; sets `model.report`."""
+        selection, options = model.selection, model.options or CutOptions()
+        if selection is None:
+            raise user_error("no-selection", "nothing is selected", help="run the pass `select` before `cut`")
+        graph = selection.graph
+        report = Report(graph=graph.name)
+        report.whole = _is_whole(selection)
+        constants = _find_inputs(selection, report, options)
+        report.operators = [op for op in topological(selection.ops) if not model.dialect.is_stored(op)]
+        chosen = dict.fromkeys(op for op in graph.ops if op in selection.ops or op in constants)
+        model.dialect.check_region(graph, chosen)
+        report.constants = list(constants)
+        _find_outputs(selection, report, options)
+        model.dialect.bind(model, options.types)
+        if self.infer:
+            _infer(model, report)
+        _bring_in(graph, constants)
+        changed = graph.keep([*chosen, *constants]) or graph is not model.main
+        _drop_controls(graph, report)
+        graph.outputs = [edge.value for edge in report.outputs]
+        graph.owner = None
+        model.main, model.report = graph, report
+        return changed
+
+
+def _is_whole(selection: Selection) -> bool:
+    return not selection.entries and selection.ends is None and len(selection.ops) == len(selection.graph.ops)
+
+
+def _find_inputs(selection: Selection, report: Report, options: CutOptions) -> dict[Op, None]:
+    """Record the input edges, in order of first use; returns the constants that come along."""
+    constants: dict[Op, None] = {}
+    known: dict[Op, bool] = {}
+    edges: dict[Value, Edge] = {}
+    dialect = selection.graph.model.dialect
+    for op in selection.ops:
+        for value in op.reads():
+            producer = value.producer
+            if value in edges:
+                edges[value].consumers.append(op)
+                continue
+            named = value in selection.entries or value in options.freeze
+            if not named:
+                if producer is not None and producer in selection.ops:
+                    continue
+                if producer is not None and (producer in constants or _is_constant(producer, dialect, known)):
+                    _add_constants(producer, constants, selection.ops)
+                    continue
+            edges[value] = Edge(value, _input_reason(value, selection, named), producer, [op])
+    report.inputs = list(edges.values())
+    if report.whole:
+        place = {value: i for i, value in enumerate(selection.graph.inputs)}
+        report.inputs.sort(key=lambda edge: place.get(edge.value, len(place)))
+    return constants
+
+
+def _input_reason(value: Value, selection: Selection, named: bool) -> str:
+    if named:
+        return why.NAMED_START
+    if value.producer is None and value.graph is selection.graph:
+        return why.MODEL_INPUT
+    return why.MADE_OUTSIDE if value.graph is selection.graph else why.CAPTURED
+
+
+def _is_constant(op: Op, dialect: object, known: dict[Op, bool]) -> bool:
+    """Whether `op` is stored, or pure and fed by constants alone; without recursion, each operator judged once."""
+    from subcut.compiler.ir.dialect import Dialect
+
+    assert isinstance(dialect, Dialect)
+    stack = [op]
+    while stack:
+        top = stack[-1]
+        if top in known:
+            stack.pop()
+            continue
+        if dialect.is_stored(top):
+            known[top] = True
+            continue
+        reads = top.reads()
+        if not reads or not dialect.is_pure(top) or any(v.producer is None for v in reads):
+            known[top] = False
+            continue
+        producers = [v.producer for v in reads if v.producer is not None]
+        if any(known.get(p) is False for p in producers):
+            known[top] = False
+            continue
+        waiting = [p for p in producers if p not in known]
+        if not waiting:
+            known[top] = True
+        elif any(p in stack for p in waiting):
+            known[top] = False  # a loop's back edge
+        else:
+            stack.extend(waiting)
+    return known[op]
+
+
+def _add_constants(root: Op, constants: dict[Op, None], chosen: Iterable[Op]) -> None:
+    stack = [root]
+    while stack:
+        op = stack.pop()
+        if op not in constants and op not in chosen:
+            constants[op] = None
+            stack.extend(v.producer for v in op.reads() if v.producer is not None)
+
+
+def _find_outputs(selection: Selection, report: Report, options: CutOptions) -> None:
+    """Record the output edges, in order of definition."""
+    graph = selection.graph
+    if report.whole and graph.outputs:
+        report.outputs = [Edge(v, why.MODEL_OUTPUT, v.producer, []) for v in graph.outputs]
+    model_outputs = set(graph.outputs)
+    have = {edge.value for edge in report.outputs}
+    everything = selection.ends is None and not (report.whole and graph.outputs)
+    for op in selection.ops:
+        if graph.model.dialect.is_stored(op) and not (selection.ends and op.results[0] in selection.ends):
+            continue
+        for value in op.results:
+            outside = [user for user in value.consumers() if _top(user, graph) not in selection.ops]
+            reason = ""
+            if selection.ends is not None and value in selection.ends:
+                reason = why.NAMED_END
+            elif value in options.taps:
+                reason = why.TAPPED
+            elif everything or selection.leaving or options.tap_leaving:
+                reason = _leaving_reason(value, outside, value in model_outputs, everything or selection.leaving)
+            if reason and value not in have and value.name:
+                report.outputs.append(Edge(value, reason, op, outside))
+
+
+def _leaving_reason(value: Value, outside: list[Op], is_output: bool, unread_too: bool) -> str:
+    if is_output:
+        return why.MODEL_OUTPUT
+    if outside:
+        return why.LEAVES
+    return why.UNREAD if unread_too and not value.uses else ""
+
+
+def _top(op: Op, graph: Graph) -> Op | None:
+    """The operator of `graph` in whose bodies `op` is, or `op` itself."""
+    current: Op | None = op
+    while current is not None and current.graph is not graph:
+        current = current.graph.owner if current.graph is not None else None
+    return current
+
+
+def _infer(model: Model, report: Report) -> None:
+    """Find the types that edges lack: of inputs, and of outputs where the format writes them down."""
+    edges = [*report.inputs, *(report.outputs if model.dialect.typed_outputs else [])]
+    wanted = [edge.value for edge in edges if not _complete(edge.value)]
+    wanted += [root for edge in report.inputs for root in model.dialect.static_roots(edge.value) if not _complete(root)]
+    if wanted:
+        model.dialect.infer(model, list(dict.fromkeys(wanted)))
+
+
+def _complete(value: Value) -> bool:
+    type = value.type
+    if isinstance(type, TensorType):
+        return type.element is not None and type.shape is not None
+    return type is not None
+
+
+def _bring_in(graph: Graph, constants: Iterable[Op]) -> None:
+    """Move constants that a body captured from around it into the body, before its own operators."""
+    foreign = [op for op in constants if op.graph is not graph]
+    for op in reversed(topological(foreign)):
+        graph.insert(0, op)
+
+
+def _drop_controls(graph: Graph, report: Report) -> None:
+    kept = set(graph.ops)
+    for op in graph.ops:
+        if op.controls:
+            report.controls += [(op, other) for other in op.controls if other not in kept]
+            op.set_controls(other for other in op.controls if other in kept)
