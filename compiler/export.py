@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import gc
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -71,7 +71,7 @@ def default_folder(parent: Path) -> Path:
 
 
 @contextmanager
-def _no_collection() -> Iterator[None]:
+def _no_collection() -> Generator[None, None, None]:
     """Reading makes a great many objects and no garbage: looking for some would take most of the time."""
     was = gc.isenabled()
     gc.disable()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import NoReturn
 
 from subcut.compiler.diagnostics import Location, SourceText, did_you_mean
 from subcut.compiler.errors import user_error
@@ -71,7 +72,7 @@ class Timing:
         self.rows.append((step.name + ("" if changed else " (no change)"), seconds))
 
     @contextmanager
-    def phase(self, name: str) -> Iterator[None]:
+    def phase(self, name: str) -> Generator[None, None, None]:
         """Take down a phase that is no pass, such as reading."""
         started = time.perf_counter()
         yield
@@ -99,7 +100,8 @@ class _Spelling:
     """A scanner of the spelling of passes: names, and options in braces with bare or JSON-quoted values."""
 
     def __init__(self, text: str) -> None:
-        self.text, self.at = text, 0
+        self.text = text
+        self.at = 0
 
     def passes(self) -> Iterator[tuple[str, dict[str, str], int]]:
         while True:
@@ -129,7 +131,7 @@ class _Spelling:
         if self.text[self.at : self.at + 1] != '"':
             return self._word("a value")
         try:
-            value, self.at = json.decoder.scanstring(self.text, self.at + 1)  # type: ignore[attr-defined]
+            value, self.at = json.JSONDecoder().raw_decode(self.text, self.at)
         except ValueError:
             self._fail("this quote is never closed")
         return str(value)
@@ -157,7 +159,7 @@ class _Spelling:
         if not self._take(character):
             self._fail(f"expected `{character}`")
 
-    def _fail(self, message: str) -> None:
+    def _fail(self, message: str) -> NoReturn:
         place = Location(SourceText("<passes>", self.text), self.at, self.at + 1)
         raise user_error(
             "bad-passes", message, at=place, help="such as `select{from=a to=b},cut,fold,add-inputs,prune`"

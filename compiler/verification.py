@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from subcut.compiler.errors import ModelError, SubcutError, user_error
 from subcut.compiler.export import FORMAT_OF, load
@@ -14,6 +14,7 @@ from subcut.compiler.formats import ReadOptions, runner
 from subcut.compiler.ir.graph import Model, Value
 from subcut.compiler.ir.types import Dim, TensorType, Type, numpy_dtype
 from subcut.compiler.manifest import MANIFEST
+from subcut.compiler.numbers import distance, same
 
 if TYPE_CHECKING:
     import numpy as np
@@ -115,54 +116,18 @@ class Verifier:
         raise failure
 
 
-def same(left: Any, right: Any) -> bool:
-    """Whether two results are equal bit by bit: arrays, or sequences, maps and options of them."""
-    import numpy as np
-
-    if isinstance(left, np.ndarray) and isinstance(right, np.ndarray):
-        if left.dtype != right.dtype or left.shape != right.shape:
-            return False
-        if left.dtype == object:
-            return bool(left.tolist() == right.tolist())
-        return left.tobytes() == right.tobytes()
-    if isinstance(left, (list, tuple)) and isinstance(right, (list, tuple)):
-        return len(left) == len(right) and all(map(same, left, right))
-    if isinstance(left, dict) and isinstance(right, dict):
-        return list(left) == list(right) and all(same(left[key], right[key]) for key in left)
-    return type(left) is type(right) and bool(left == right)
-
-
-def distance(left: Any, right: Any) -> tuple[float, float]:
-    """The largest absolute difference of two arrays and the largest magnitude; infinite where they are incomparable."""
-    import numpy as np
-
-    far = (float("inf"), 0.0)
-    if not isinstance(left, np.ndarray) or not isinstance(right, np.ndarray):
-        return far
-    if left.shape != right.shape or left.dtype != right.dtype or left.dtype.kind in "OSU":
-        return far
-    kind = np.complex128 if left.dtype.kind == "c" else np.float64
-    a, b = left.astype(kind), right.astype(kind)
-    unlike = (np.isnan(a) != np.isnan(b)) | ((np.isinf(a) | np.isinf(b)) & (a != b) & ~np.isnan(a))
-    if unlike.any():
-        return far
-    finite = np.isfinite(a)
-    difference = np.abs(a[finite] - b[finite])
-    return float(difference.max(initial=0.0)), float(np.abs(a[finite]).max(initial=0.0))
-
-
 def read_manifest(folder: Path) -> dict[str, Any]:
     """The manifest of a result folder. Raises ModelError where there is none, or it is damaged."""
     path = folder / MANIFEST
     try:
-        content = json.loads(path.read_text("utf-8"))
+        content: Any = json.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         raise ModelError(path, "no such file", expected="a result folder that subcut wrote") from None
     except (OSError, ValueError) as error:
         raise ModelError(path, f"cannot be read: {error}", expected="the manifest of a result folder") from None
-    if not isinstance(content, dict) or not {"inputs", "outputs", "files", "graph"} <= set(content):
+    if not isinstance(content, dict) or not {"inputs", "outputs", "files", "graph"} <= content.keys():
         raise ModelError(path, "is no manifest of subcut's", expected="`inputs`, `outputs`, `files` and `graph`")
-    return content
+    return cast(dict[str, Any], content)
 
 
 def _execute(model: Model, feeds: Mapping[str, Any], fetch: Sequence[str]) -> dict[str, Any]:
@@ -180,7 +145,7 @@ def _load_inputs(path: Path, values: Sequence[Value]) -> dict[str, Any]:
     import numpy as np
 
     try:
-        arrays = dict(np.load(path, allow_pickle=False))
+        arrays: dict[str, Any] = dict(np.load(path, allow_pickle=False))
     except (OSError, ValueError, EOFError) as error:
         raise user_error("bad-npz", f"`{path}` cannot be read as an `.npz` file: {error}") from None
     names = {v.name for v in values}

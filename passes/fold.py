@@ -10,6 +10,7 @@ from subcut.compiler.errors import user_error
 from subcut.compiler.ir.graph import Model, Value
 from subcut.compiler.ir.report import NAMED_START, Edge
 from subcut.compiler.ir.types import TensorType, numpy_dtype
+from subcut.compiler.numbers import is_array
 from subcut.passes.base import Pass
 
 if TYPE_CHECKING:
@@ -59,10 +60,10 @@ def load_frozen(value: Value, path: str) -> np.ndarray[Any, Any]:
     import numpy as np
 
     try:
-        array = np.load(path, allow_pickle=False)
+        array: object = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise user_error("bad-npy", f"`{path}` cannot be read as a `.npy` file: {error}") from None
-    if not isinstance(array, np.ndarray):
+    if not is_array(array):
         raise user_error("bad-npy", f"`{path}` holds several arrays", help="freeze takes a `.npy` file of one array")
     type = value.type
     if isinstance(type, TensorType) and type.element is not None and numpy_dtype(type.element) != array.dtype:
