@@ -9,7 +9,6 @@ import threading
 import time
 from pathlib import Path
 
-from subcut.compiler.errors import ModelError
 from subcut.compiler.storage.files import SourceFile
 
 CACHED_FROM = 16 << 20
@@ -75,17 +74,12 @@ def sha256(file: SourceFile, stop: threading.Event | None = None) -> str:
 
 
 def _hash(file: SourceFile, stop: threading.Event | None) -> str:
-    """Read by `pread` and not through the mapping, where a file that became shorter would kill the process."""
     digest = hashlib.sha256()
-    pread = getattr(os, "pread", None)
     at = 0
     while at < file.size:
         if stop is not None and stop.is_set():
             raise Cancelled
-        want = min(_CHUNK, file.size - at)
-        piece = pread(file.fd, want, at) if pread else file.data[at : at + want]
-        if not piece:
-            raise ModelError(file.path, "became shorter while it was read", offset=at)
+        piece = file.read(at, min(_CHUNK, file.size - at))
         digest.update(piece)
         at += len(piece)
     return digest.hexdigest()

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import mmap
 import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
 from subcut.compiler.errors import ModelError
+
+_FLAGS = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
+"""Not to wait for a writer where the path is a pipe, which is then refused."""
 
 
 class SourceFile:
@@ -17,14 +20,15 @@ class SourceFile:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         try:
-            self.fd = os.open(self.path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+            self.fd = os.open(self.path, _FLAGS)
         except FileNotFoundError:
             raise ModelError(path, "no such file") from None
         except OSError as error:
             raise ModelError(path, f"cannot be read: {error.strerror}") from None
         try:
-            self.size = os.fstat(self.fd).st_size
-            if not os.path.isfile(self.path):
+            status = os.fstat(self.fd)
+            self.size = status.st_size
+            if not stat.S_ISREG(status.st_mode):
                 raise ModelError(path, "is not a file")
             if self.size == 0:
                 raise ModelError(path, "the file is empty", offset=0, expected="a model")
@@ -36,9 +40,19 @@ class SourceFile:
             os.close(self.fd)
             raise
 
-    def sha256(self) -> str:
-        """Digest of the whole file, as 64 hexadecimal digits."""
-        return hashlib.sha256(self.data).hexdigest()
+    def read(self, at: int, size: int) -> bytes:
+        """Up to `size` bytes from `at` (within the file), read and not mapped.
+
+        Raises ModelError where the file has become shorter: a mapping would kill the process there.
+        """
+        data = os.pread(self.fd, size, at) if hasattr(os, "pread") else self.data[at : at + size]
+        if not data:
+            raise self.shorter(at)
+        return data
+
+    def shorter(self, size: int) -> ModelError:
+        """The error to raise when the file turns out to have only `size` bytes left."""
+        return ModelError(self.path, "became shorter while it was read", offset=size)
 
     def __repr__(self) -> str:
         return f"<file {self.path}>"

@@ -12,6 +12,10 @@ from subcut.compiler.storage.wire import LEN, tag, varint
 SMALL = 1 << 16
 """Spans up to this many bytes go through memory: one `write` costs less than a system call each."""
 CHUNK = 1 << 26
+"""The most that is written in one system call, and so between two calls of `progress`."""
+WINDOW = 1 << 22
+"""The piece in memory where the kernel does not copy."""
+_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 _NOT_POSSIBLE = {
     errno.EXDEV,
     errno.EINVAL,
@@ -72,21 +76,38 @@ class Rope:
         return b"".join(p.bytes() if isinstance(p, Span) else p for p in self.pieces)
 
     def write(self, path: str | os.PathLike[str], progress: Progress | None = None) -> None:
-        """Write to a new file at `path`, which must not exist."""
-        out = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o666)
+        """Write to a new file at `path`, which must not exist.
+
+        Raises OSError with the path in it, and ModelError where a file that is copied from has become shorter.
+        """
+        self._check_sources()
+        out = os.open(path, _FLAGS, 0o666)
         try:
-            buffer = bytearray()
-            for piece in self.pieces:
-                if len(piece) <= SMALL:
-                    buffer += piece.bytes() if isinstance(piece, Span) else piece
-                    if len(buffer) < 1 << 20:
-                        continue
-                _flush(out, buffer, progress)
-                if len(piece) > SMALL:
-                    _copy(out, piece, progress)
-            _flush(out, buffer, progress)
+            self._write(out, progress)
+        except OSError as error:
+            if error.filename is None:
+                error.filename = os.fspath(path)
+            raise
         finally:
             os.close(out)
+
+    def _check_sources(self) -> None:
+        """A mapping that reaches beyond the end of its file would kill the process when it is read there."""
+        for file in dict.fromkeys(piece.file for piece in self.pieces if isinstance(piece, Span)):
+            if os.fstat(file.fd).st_size < file.size:
+                raise file.shorter(os.fstat(file.fd).st_size)
+
+    def _write(self, out: int, progress: Progress | None) -> None:
+        buffer = bytearray()
+        for piece in self.pieces:
+            if len(piece) <= SMALL:
+                buffer += piece.bytes() if isinstance(piece, Span) else piece
+                if len(buffer) < 1 << 20:
+                    continue
+            _flush(out, buffer, progress)
+            if len(piece) > SMALL:
+                _copy(out, piece, progress)
+        _flush(out, buffer, progress)
 
 
 def _flush(out: int, buffer: bytearray, progress: Progress | None) -> None:
@@ -104,26 +125,31 @@ def _write_all(out: int, view: memoryview, progress: Progress | None) -> None:
 
 
 def _copy(out: int, piece: bytes | Span, progress: Progress | None) -> None:
-    """Copy a big piece; the kernel does it where it can, else through a window of the mapping."""
+    """Copy a big piece; the kernel does it where it can, else it goes through memory in windows."""
     if isinstance(piece, bytes):
         _write_all(out, memoryview(piece), progress)
         return
     at = piece.start
-    kernel = hasattr(os, "copy_file_range")
     while at < piece.stop:
-        want = min(CHUNK, piece.stop - at)
-        done = 0
-        if kernel:
-            try:
-                done = os.copy_file_range(piece.file.fd, out, want, offset_src=at)
-            except OSError as error:
-                if error.errno not in _NOT_POSSIBLE:
-                    raise
+        done = _kernel_copy(out, piece.file, at, min(CHUNK, piece.stop - at))
         if done == 0:
-            kernel = False
-            done = os.write(out, os.pread(piece.file.fd, min(want, 1 << 22), at))
-            if done == 0:
-                raise OSError(errno.EIO, "the file became shorter while it was read", str(piece.file.path))
+            break
         at += done
         if progress:
             progress(done)
+    while at < piece.stop:
+        window = piece.file.read(at, min(WINDOW, piece.stop - at))
+        _write_all(out, memoryview(window), progress)
+        at += len(window)
+
+
+def _kernel_copy(out: int, file: SourceFile, at: int, size: int) -> int:
+    """Let the kernel copy up to `size` bytes; 0 where this system or this pair of file systems has no way to."""
+    if not hasattr(os, "copy_file_range"):
+        return 0
+    try:
+        return os.copy_file_range(file.fd, out, size, offset_src=at)
+    except OSError as error:
+        if error.errno not in _NOT_POSSIBLE:
+            raise
+        return 0

@@ -54,8 +54,8 @@ def fields(data: Buffer, start: int, stop: int) -> Iterator[tuple[int, int, int,
             tag, at = read_varint(data, tag_at, stop)
         kind = tag & 7
         number = tag >> 3
-        if number == 0:
-            raise WireError(tag_at, "field number 0")
+        if not 0 < number < 1 << 29:
+            raise WireError(tag_at, f"field number {number}")
         if kind == LEN:
             if at < stop and data[at] < 0x80:
                 size = data[at]
@@ -64,7 +64,7 @@ def fields(data: Buffer, start: int, stop: int) -> Iterator[tuple[int, int, int,
                 size, at = read_varint(data, at, stop)
             end = at + size
         elif kind == VARINT:
-            _, end = read_varint(data, at, stop)
+            end = at + 1 if at < stop and data[at] < 0x80 else read_varint(data, at, stop)[1]
         elif kind == I32:
             end = at + 4
         elif kind == I64:
