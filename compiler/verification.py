@@ -75,7 +75,7 @@ class Verifier:
         weights = next((f for f in files if f.suffix == ".caffemodel"), None)
         cut = load(files[0], ReadOptions(weights=weights, phase=self.options.phase))
         edges = [*manifest["inputs"], *manifest["outputs"]]
-        golden = self._run_original(original, list(dict.fromkeys(edge["tensor"] for edge in edges)))
+        golden = self.run_original(original, list(dict.fromkeys(edge["tensor"] for edge in edges)))
         feeds = {edge["name"]: golden[edge["tensor"]] for edge in manifest["inputs"] if edge["tensor"] in golden}
         if len(feeds) < len(manifest["inputs"]):
             return [Row(edge["name"], edge["tensor"], ABSENT) for edge in manifest["outputs"]]
@@ -96,7 +96,8 @@ class Verifier:
         verdict = CLOSE if largest <= self.tolerance * max(scale, 1.0) else DIFFERENT
         return Row(edge["name"], edge["tensor"], verdict, largest)
 
-    def _run_original(self, model: Model, fetch: Sequence[str]) -> dict[str, Any]:
+    def run_original(self, model: Model, fetch: Sequence[str]) -> dict[str, Any]:
+        """Run the original on the given inputs, or random ones of sizes that it runs with."""
         import numpy as np
 
         model.dialect.annotate(model)

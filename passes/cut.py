@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from subcut.compiler.errors import user_error
 from subcut.compiler.ir import report as why
+from subcut.compiler.ir.dialect import Dialect
 from subcut.compiler.ir.graph import Graph, Model, Op, Value, topological
 from subcut.compiler.ir.report import Edge, Report
 from subcut.compiler.ir.selection import CutOptions, Selection
@@ -38,8 +39,9 @@ class Cut(Pass):
         graph = selection.graph
         report = Report(graph=graph.name)
         report.whole = _is_whole(selection)
-        constants = _find_inputs(selection, report, options)
-        report.operators = [op for op in topological(selection.ops) if not model.dialect.is_stored(op)]
+        order = topological(selection.ops)
+        constants = _find_inputs(order, selection, report, options)
+        report.operators = [op for op in order if not model.dialect.is_stored(op)]
         chosen = dict.fromkeys(op for op in graph.ops if op in selection.ops or op in constants)
         model.dialect.check_region(graph, chosen)
         report.constants = list(constants)
@@ -60,13 +62,13 @@ def _is_whole(selection: Selection) -> bool:
     return not selection.entries and selection.ends is None and len(selection.ops) == len(selection.graph.ops)
 
 
-def _find_inputs(selection: Selection, report: Report, options: CutOptions) -> dict[Op, None]:
+def _find_inputs(order: list[Op], selection: Selection, report: Report, options: CutOptions) -> dict[Op, None]:
     """Record the input edges, in order of first use; returns the constants that come along."""
     constants: dict[Op, None] = {}
     known: dict[Op, bool] = {}
     edges: dict[Value, Edge] = {}
     dialect = selection.graph.model.dialect
-    for op in selection.ops:
+    for op in order:
         for value in op.reads():
             producer = value.producer
             if value in edges:
@@ -95,12 +97,10 @@ def _input_reason(value: Value, selection: Selection, named: bool) -> str:
     return why.MADE_OUTSIDE if value.graph is selection.graph else why.CAPTURED
 
 
-def _is_constant(op: Op, dialect: object, known: dict[Op, bool]) -> bool:
+def _is_constant(op: Op, dialect: Dialect, known: dict[Op, bool]) -> bool:
     """Whether `op` is stored, or pure and fed by constants alone; without recursion, each operator judged once."""
-    from subcut.compiler.ir.dialect import Dialect
-
-    assert isinstance(dialect, Dialect)
     stack = [op]
+    waited: set[Op] = set()
     while stack:
         top = stack[-1]
         if top in known:
@@ -120,9 +120,10 @@ def _is_constant(op: Op, dialect: object, known: dict[Op, bool]) -> bool:
         waiting = [p for p in producers if p not in known]
         if not waiting:
             known[top] = True
-        elif any(p in stack for p in waiting):
-            known[top] = False  # a loop's back edge
+        elif top in waited:
+            known[top] = False  # what it waits for waits for it: a loop's back edge
         else:
+            waited.add(top)
             stack.extend(waiting)
     return known[op]
 
