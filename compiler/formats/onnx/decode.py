@@ -1,0 +1,116 @@
+"""The numbers of a TensorProto as a numpy array, and an array as a TensorProto.
+
+Source: onnx/onnx.proto, the comments on TensorProto's data fields.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from subcut.compiler.errors import ModelError
+from subcut.compiler.formats.onnx.types import NUMBERS
+from subcut.compiler.ir.types import element_of, numpy_dtype
+from subcut.compiler.storage.wire import bytes_field, int_field
+
+if TYPE_CHECKING:
+    from subcut.compiler.formats.onnx.tensors import Tensor
+
+Array = np.ndarray[Any, Any]
+
+_SUB_BYTE = {"i4": 4, "ui4": 4, "f4E2M1FN": 4, "i2": 2, "ui2": 2, "f6E2M3FN": 6, "f6E3M2FN": 6}
+
+
+def from_raw(raw: bytes, tensor: Tensor) -> Array:
+    """The array that `raw_data` or external data holds."""
+    assert tensor.element is not None
+    dtype = numpy_dtype(tensor.element)
+    bits = _SUB_BYTE.get(tensor.element)
+    if bits is None:
+        return np.frombuffer(raw, dtype.newbyteorder("<")).astype(dtype, copy=False).reshape(tensor.dims)
+    stream = np.unpackbits(np.frombuffer(raw, np.uint8), bitorder="little")
+    stream = stream[: tensor.count() * bits].reshape(-1, bits)
+    return np.packbits(stream, axis=1, bitorder="little").reshape(tensor.dims).view(dtype)
+
+
+def from_fields(tensor: Tensor) -> Array:
+    """The array that the typed fields hold: one per value, or several bytes of a packed type in int32s."""
+    from subcut.compiler.formats.onnx.tensors import DOUBLE_DATA, FLOAT_DATA, RAW_DATA, STRING_DATA, varints
+
+    assert tensor.element is not None
+    data = tensor.file.data
+    number = tensor.data[0][0] if tensor.data else 0
+    if number == STRING_DATA and tensor.element == "str":
+        texts = [_text(data[start:stop]) for n, _, start, stop in tensor.data if n == STRING_DATA]
+        return _shaped(np.array(texts, dtype=object), tensor)
+    if number in (FLOAT_DATA, DOUBLE_DATA, RAW_DATA):
+        raw = b"".join(data[start:stop] for n, _, start, stop in tensor.data if n == number)
+        kind = {FLOAT_DATA: "<f4", DOUBLE_DATA: "<f8"}.get(number, "u1")
+        if len(raw) % np.dtype(kind).itemsize:
+            raise _wrong(tensor, len(raw))
+        flat = np.frombuffer(raw, kind)
+        whole = flat.view(numpy_dtype(tensor.element)) if tensor.element in ("c64", "c128") else flat
+        return _shaped(whole.astype(numpy_dtype(tensor.element), copy=False), tensor)
+    integers = [v for n, kind, a, b in tensor.data if n == number for v in varints(data, kind, a, b)]
+    return _shaped(_from_integers(integers, tensor.element), tensor)
+
+
+def _from_integers(integers: list[int], element: str) -> Array:
+    dtype = numpy_dtype(element)
+    wide = np.array([value & 0xFFFFFFFFFFFFFFFF for value in integers], dtype=np.uint64)
+    bits = _SUB_BYTE.get(element)
+    if bits in (2, 4):
+        stream = np.unpackbits(wide.astype(np.uint8), bitorder="little").reshape(-1, bits)
+        return np.packbits(stream, axis=1, bitorder="little").reshape(-1).view(dtype)
+    if element == "str" or dtype.kind == "c":
+        return np.empty(0, dtype)
+    if element in ("f32", "f64"):
+        return wide.astype(dtype)
+    return wide.astype(f"<u{dtype.itemsize}").view(dtype)
+
+
+def _shaped(flat: Array, tensor: Tensor) -> Array:
+    packed = _SUB_BYTE.get(tensor.element or "") in (2, 4)
+    if flat.size != tensor.count() and not (packed and flat.size > tensor.count()):
+        raise _wrong(tensor, flat.size)
+    return flat[: tensor.count()].reshape(tensor.dims)
+
+
+def _wrong(tensor: Tensor, found: int) -> ModelError:
+    return ModelError(
+        tensor.file.path,
+        f"the data has {found} elements",
+        offset=tensor.start,
+        where=tensor.where,
+        expected=f"{tensor.count()} elements for {tensor.type}",
+    )
+
+
+def _text(raw: bytes) -> str | bytes:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw
+
+
+def encode(name: str, array: Array) -> bytes:
+    """The payload of a TensorProto that stores `array`."""
+    element = element_of(array.dtype)
+    head = b"".join(int_field(1, dim) for dim in array.shape) + int_field(2, NUMBERS[element])
+    head += bytes_field(8, name) if name else b""
+    if element == "str":
+        texts = [text if isinstance(text, bytes) else str(text) for text in array.reshape(-1).tolist()]
+        return head + b"".join(bytes_field(6, text) for text in texts)
+    return head + bytes_field(9, to_raw(array, element))
+
+
+def to_raw(array: Array, element: str) -> bytes:
+    """The bytes of `raw_data`."""
+    flat = np.ascontiguousarray(array).reshape(-1)
+    bits = _SUB_BYTE.get(element)
+    if bits is None:
+        return flat.astype(flat.dtype.newbyteorder("<"), copy=False).tobytes()
+    codes = np.unpackbits(flat.view(np.uint8).reshape(-1, 1), axis=1, bitorder="little")[:, :bits]
+    return np.packbits(codes.reshape(-1), bitorder="little").tobytes()
+

@@ -1,0 +1,174 @@
+"""What the writer needs to write a graph back as it was: where in the file its records lie."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from subcut.compiler.formats.onnx import schema
+from subcut.compiler.formats.onnx.tensors import Tensor
+from subcut.compiler.ir.graph import Graph, Op, Value
+from subcut.compiler.storage.files import SourceFile
+from subcut.compiler.storage.wire import LEN, Buffer, WireError, read_varint
+
+Range = tuple[int, int]
+"""A record: offset of its tag, and of what follows it."""
+
+
+@dataclass(slots=True)
+class GraphRecord:
+    """Where a GraphProto or FunctionProto lies, and its records that are no operators."""
+
+    file: SourceFile
+    start: int
+    stop: int
+    others: list[tuple[int, int, int]]
+    """Field number, offset of the tag, end: every record but nodes and initialisers, in the file's order."""
+    is_function: bool = False
+    ops: int = 0
+    """How many operators were read."""
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    tensors: dict[Op, Tensor] = field(default_factory=dict)
+    """Initialisers and what is known about them."""
+    holders: dict[Op, None] = field(default_factory=dict)
+    """Operators with a tensor in an attribute whose data lies in another file."""
+    domains: dict[str, int] = field(default_factory=dict)
+    """A function's own operator sets."""
+    infos: dict[int, dict[str, Range]] = field(default_factory=dict)
+    """Field number: name: record. Filled when first asked for."""
+
+    def named(self, number: int) -> Mapping[str, Range]:
+        """The records of field `number` that begin with a name, by that name."""
+        if number not in self.infos:
+            data = self.file.data
+            self.infos[number] = {
+                schema.parse("Named", data[body(data, at, stop) : stop]).name: (at, stop)
+                for kind, at, stop in self.others
+                if kind == number
+            }
+        return self.infos[number]
+
+    def info(self, name: str) -> Range | None:
+        """The record that states the type of value `name`, if any does."""
+        numbers = [schema.FUNCTION_VALUE_INFO] if self.is_function else _INFOS
+        for number in numbers:
+            found = self.named(number).get(name)
+            if found is not None:
+                return found
+        return None
+
+
+_INFOS = [schema.INPUT, schema.OUTPUT, schema.VALUE_INFO]
+
+
+@dataclass(slots=True)
+class ModelRecord:
+    """What of a ModelProto is not its graph."""
+
+    file: SourceFile
+    fields: list[tuple[int, int, int]]
+    """Field number, offset of the tag, end; the graph's own record included."""
+    ir_version: int
+    opsets: dict[str, int]
+    main: Graph
+    """The main graph as it was read."""
+    functions: dict[str, Range]
+
+
+def record_of(graph: Graph) -> GraphRecord:
+    """The record of a graph that was read from ONNX."""
+    record = graph.origin
+    assert isinstance(record, GraphRecord)
+    return record
+
+
+def info_of(value: Value) -> tuple[SourceFile, int, int] | None:
+    """File, payload start and end of the ValueInfo that states the type of `value`, if the model has one."""
+    graph = value.graph
+    if graph is None or not isinstance(graph.origin, GraphRecord) or not value.name:
+        return None
+    found = graph.origin.info(value.name)
+    if found is None:
+        return None
+    file = graph.origin.file
+    return file, body(file.data, *found), found[1]
+
+
+def body(data: Buffer, at: int, stop: int) -> int:
+    """Where the payload of the length-delimited record at `at` begins."""
+    _, at = read_varint(data, at, stop)
+    _, at = read_varint(data, at, stop)
+    return at
+
+
+def split(data: Buffer, start: int, stop: int, node: int) -> tuple[list[Range], list[tuple[int, int, int]]]:
+    """The records of the graph at `start`: nodes (field number `node`), and all others with their numbers.
+
+    This runs once for each record of a model, hence the shape of the loop. Raises WireError.
+    """
+    nodes: list[Range] = []
+    others: list[tuple[int, int, int]] = []
+    node_tag = node << 3 | LEN
+    at = start
+    window_start, window = start, data[start : min(start + _WINDOW, stop)]
+    window_stop = start + len(window) - 8
+    while at < stop:
+        if at >= window_stop:
+            window_start, window = at, data[at : min(at + _WINDOW, stop)]
+            window_stop = at + len(window) - 8
+            if at >= window_stop:
+                _slow_split(data, at, stop, node, nodes, others)
+                break
+        i = at - window_start
+        tag, size, high = window[i], window[i + 1], window[i + 2]
+        if size < 0x80:
+            end = at + 2 + size
+        elif high < 0x80:
+            end = at + 3 + (size & 0x7F | high << 7)
+        else:
+            end = 0
+        if tag == node_tag and end and end <= stop:
+            nodes.append((at, end))
+        elif tag < 0x80 and tag & 7 == LEN and tag > 7 and end and end <= stop:
+            others.append((tag >> 3, at, end))
+        else:
+            number, end = _record(data, at, stop)
+            (nodes.append((at, end)) if number == node else others.append((number, at, end)))
+        at = end
+    return nodes, others
+
+
+_WINDOW = 1 << 16
+
+
+def _slow_split(
+    data: Buffer, at: int, stop: int, node: int, nodes: list[Range], others: list[tuple[int, int, int]]
+) -> None:
+    while at < stop:
+        number, end = _record(data, at, stop)
+        if number == node:
+            nodes.append((at, end))
+        else:
+            others.append((number, at, end))
+        at = end
+
+
+def _record(data: Buffer, at: int, stop: int) -> tuple[int, int]:
+    """Field number and end of the record at `at`."""
+    tag, payload = read_varint(data, at, stop)
+    number, kind = tag >> 3, tag & 7
+    if number == 0:
+        raise WireError(at, "field number 0")
+    if kind == LEN:
+        size, payload = read_varint(data, payload, stop)
+        end = payload + size
+    elif kind == 0:
+        _, end = read_varint(data, payload, stop)
+    elif kind in (1, 5):
+        end = payload + (8 if kind == 1 else 4)
+    else:
+        raise WireError(at, f"wire type {kind}")
+    if end > stop:
+        raise WireError(at, f"field {number} ends {end - stop} bytes behind what holds it")
+    return number, end

@@ -1,0 +1,187 @@
+"""Minimal protobuf schemas of ONNX, in a descriptor pool of our own, for the records that are worth decoding.
+
+Field numbers: onnx/onnx.proto. A field that a schema leaves out is skipped. Nothing here is registered in protobuf's
+default pool, so this neither needs `onnx` nor collides with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol, cast
+
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+
+NODE, INITIALIZER, SPARSE_INITIALIZER = 1, 5, 15
+INPUT, OUTPUT, VALUE_INFO, ANNOTATION = 11, 12, 13, 14
+GRAPH_NAME = 2
+FUNCTION_NODE, FUNCTION_VALUE_INFO = 7, 12
+
+_SCHEMAS: dict[str, dict[str, tuple[int, str]]] = {
+    "Node": {
+        "input": (1, "string*"),
+        "output": (2, "string*"),
+        "name": (3, "string"),
+        "op_type": (4, "string"),
+        "domain": (7, "string"),
+        "overload": (8, "string"),
+    },
+    "Nodes": {"node": (NODE, "Node*")},
+    "FunctionNodes": {"node": (FUNCTION_NODE, "Node*")},
+    # A field that is not repeated merges every occurrence: one look tells whether any node of a run has it.
+    "TensorProbe": {"external_data": (13, "bytes"), "data_location": (14, "int32")},
+    "SparseProbe": {"values": (1, "TensorProbe"), "indices": (2, "TensorProbe")},
+    "AttributeProbe": {
+        "g": (6, "bytes"),
+        "graphs": (11, "bytes"),
+        "t": (5, "TensorProbe"),
+        "tensors": (10, "TensorProbe"),
+        "sparse_tensor": (22, "SparseProbe"),
+        "sparse_tensors": (23, "SparseProbe"),
+    },
+    "NodeProbe": {"attribute": (5, "AttributeProbe")},
+    "Probe": {"node": (NODE, "NodeProbe")},
+    "FunctionProbe": {"node": (FUNCTION_NODE, "NodeProbe")},
+    "Named": {"name": (1, "string")},
+    "Pair": {"key": (1, "string"), "value": (2, "string")},
+    "OperatorSet": {"domain": (1, "string"), "version": (2, "int64")},
+    "Dimension": {"dim_value": (1, "int64"), "dim_param": (2, "string")},
+    "Shape": {"dim": (1, "Dimension*")},
+    "TensorType": {"elem_type": (1, "int32"), "shape": (2, "Shape")},
+    "ItemType": {"elem_type": (1, "Type")},
+    "MapType": {"key_type": (1, "int32"), "value_type": (2, "Type")},
+    "Type": {
+        "tensor_type": (1, "TensorType"),
+        "sequence_type": (4, "ItemType"),
+        "map_type": (5, "MapType"),
+        "opaque_type": (7, "bytes"),
+        "sparse_tensor_type": (8, "TensorType"),
+        "optional_type": (9, "ItemType"),
+    },
+    "ValueInfo": {"name": (1, "string"), "type": (2, "Type")},
+    "Attribute": {
+        "name": (1, "string"),
+        "f": (2, "float"),
+        "i": (3, "int64"),
+        "s": (4, "bytes"),
+        "floats": (7, "float*"),
+        "ints": (8, "int64*"),
+        "strings": (9, "bytes*"),
+        "tp": (14, "Type"),
+        "type_protos": (15, "Type*"),
+        "type": (20, "int32"),
+        "ref_attr_name": (21, "string"),
+    },
+    "Function": {
+        "name": (1, "string"),
+        "input": (4, "string*"),
+        "output": (5, "string*"),
+        "opset_import": (9, "OperatorSet*"),
+        "domain": (10, "string"),
+        "overload": (13, "string"),
+    },
+}
+"""Message: field: number and type; `*` marks a repeated field."""
+
+_PRIMITIVE = {
+    "string": descriptor_pb2.FieldDescriptorProto.TYPE_STRING,
+    "bytes": descriptor_pb2.FieldDescriptorProto.TYPE_BYTES,
+    "int32": descriptor_pb2.FieldDescriptorProto.TYPE_INT32,
+    "int64": descriptor_pb2.FieldDescriptorProto.TYPE_INT64,
+    "float": descriptor_pb2.FieldDescriptorProto.TYPE_FLOAT,
+}
+
+
+class Node(Protocol):
+    """NodeProto without its attributes."""
+
+    input: Sequence[str]
+    output: Sequence[str]
+    name: str
+    op_type: str
+    domain: str
+    overload: str
+
+
+class OperatorSet(Protocol):
+    """OperatorSetIdProto."""
+
+    domain: str
+    version: int
+
+
+class Function(Protocol):
+    """FunctionProto without its nodes."""
+
+    name: str
+    input: Sequence[str]
+    output: Sequence[str]
+    opset_import: Sequence[OperatorSet]
+    domain: str
+    overload: str
+
+
+class TensorProbe(Protocol):
+    """Whether any of several tensors has its data elsewhere."""
+
+    def HasField(self, name: str) -> bool:
+        """Whether any of them has the field."""
+        ...
+
+
+class SparseProbe(Protocol):
+    """The same for sparse tensors."""
+
+    values: TensorProbe
+    indices: TensorProbe
+
+
+class AttributeProbe(Protocol):
+    """Every attribute of every node of a run, merged."""
+
+    t: TensorProbe
+    tensors: TensorProbe
+    sparse_tensor: SparseProbe
+    sparse_tensors: SparseProbe
+
+    def HasField(self, name: str) -> bool:
+        """Whether any of them has the field."""
+        ...
+
+
+def _pool() -> descriptor_pool.DescriptorPool:
+    file = descriptor_pb2.FileDescriptorProto(name="subcut_onnx.proto", package="subcut.onnx", syntax="proto2")
+    for message, fields in _SCHEMAS.items():
+        described = file.message_type.add(name=message)
+        for field, (number, kind) in fields.items():
+            repeated = kind.endswith("*")
+            one = described.field.add(name=field, number=number)
+            one.label = one.LABEL_REPEATED if repeated else one.LABEL_OPTIONAL
+            one.type = _PRIMITIVE.get(kind.rstrip("*"), one.TYPE_MESSAGE)
+            if one.type == one.TYPE_MESSAGE:
+                one.type_name = f".subcut.onnx.{kind.rstrip('*')}"
+    pool = descriptor_pool.DescriptorPool()
+    pool.AddSerializedFile(file.SerializeToString())
+    return pool
+
+
+_POOL = _pool()
+_CLASSES: dict[str, Any] = {}
+
+
+def parse(message: str, content: bytes) -> Any:
+    """Decode `content` by one of the schemas; raises `google.protobuf.message.DecodeError`."""
+    found = _CLASSES.get(message)
+    if found is None:
+        descriptor = _POOL.FindMessageTypeByName(f"subcut.onnx.{message}")
+        found = _CLASSES[message] = message_factory.GetMessageClass(descriptor)
+    return found.FromString(content)
+
+
+def parse_function(content: bytes) -> Function:
+    """Decode a FunctionProto, its nodes left out."""
+    return cast(Function, parse("Function", content))
+
+
+def parse_nodes(message: str, content: bytes) -> Sequence[Node]:
+    """Decode a run of node records, tags included, by `Nodes` or `FunctionNodes`."""
+    return cast(Sequence[Node], parse(message, content).node)
