@@ -1,0 +1,231 @@
+"""What the passes ask of Caffe."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from subcut.compiler.errors import ModelError, user_error
+from subcut.compiler.formats.caffe.generations import many, view
+from subcut.compiler.formats.caffe.names import assign, blob_of, written_names
+from subcut.compiler.formats.caffe.net import LayerText
+from subcut.compiler.formats.caffe.render import header_text, input_layer_text
+from subcut.compiler.formats.caffe.text import line_of
+from subcut.compiler.formats.caffe.weights import Frozen, Source, check_weights, source_of
+from subcut.compiler.ir.dialect import Dialect
+from subcut.compiler.ir.graph import Attribute, Constant, Graph, Model, Op, Value
+from subcut.compiler.ir.types import Dim, TensorType
+
+if TYPE_CHECKING:
+    import numpy as np
+
+PURE = frozenset(
+    "AbsVal ArgMax BNLL BatchNorm BatchReindex Bias Clip Concat Convolution Crop Deconvolution Dropout ELU Eltwise "
+    "Embed Exp Flatten Im2col InnerProduct LRN Log MVN Normalize PReLU Permute Pooling Power PriorBox ReLU ReLU6 "
+    "Reduction Reshape SPP Scale Sigmoid Slice Softmax Split Swish TanH Threshold Tile".split()
+)
+"""Types that are functions of their bottoms and weights in the TEST phase."""
+
+RESHAPING = frozenset("Permute Reshape Parameter PriorBox DetectionOutput ROIPooling Reorg SPP Flatten".split())
+"""Types whose four axes need not be num, channels, height and width."""
+
+
+class AddedInput:
+    """Origin of an `Input` layer that a cut added: it has no text yet."""
+
+
+def blob_type(shape: tuple[Dim, ...] | None) -> TensorType:
+    """The type of a net's input: Caffe computes in 32-bit floats, and names four axes N, C, H and W."""
+    return TensorType("f32", shape, "NCHW" if shape is not None and len(shape) == 4 else "")
+
+
+class CaffeDialect(Dialect):
+    """Caffe's layers."""
+
+    name = "caffe"
+    input_heading = "Add Layer Into Prototxt:"
+
+    def attributes(self, op: Op) -> Mapping[str, Attribute]:
+        """The layer's fields, with the names of the current generation; not its name, type, bottoms and tops."""
+        source = source_of(op)
+        if source is None or not isinstance(op.origin, LayerText):
+            return {}
+        return view(source.net.file, op.origin.body, op.origin.generation)
+
+    def is_stored(self, op: Op) -> bool:
+        """`Parameter` gives out its weights, `DummyData` with constant fillers always the same numbers."""
+        if op.type == "Parameter":
+            return True
+        return op.type == "DummyData" and _is_constant(op)
+
+    def is_pure(self, op: Op) -> bool:
+        """Whether the type is known to be a function of its bottoms."""
+        return op.type in PURE
+
+    def has_side_effect(self, op: Op) -> bool:
+        """`HDF5Output` writes a file."""
+        return op.type == "HDF5Output"
+
+    def constant_op(self, graph: Graph, value: Value, array: np.ndarray[Any, Any]) -> Op:
+        """A `Parameter` layer whose blob, in the written `.caffemodel`, is `array`."""
+        source = graph.model.origin
+        if isinstance(source, Source) and source.net.generation != 2:
+            raise user_error(
+                "cannot-freeze",
+                f"`%{value.name}` cannot be frozen: a net of `layers` records has no layer that stores a tensor",
+                help="upgrade the net with Caffe's `upgrade_net_proto_text` first",
+            )
+        type = TensorType("f32", array.shape, blob_type(array.shape).layout)
+        shape: dict[str, Attribute] = {"dim": list(array.shape)}
+        name = _unique(graph, f"{value.name}_value")
+        op = Op("Parameter", name, attributes={"parameter_param": {"shape": shape}})
+        op.origin = Frozen(Constant(type, lambda: array))
+        op.add_result(value.name, type).origin = blob_of(value)
+        return op
+
+    def annotate(self, model: Model) -> None:
+        """Type what data layers and `Input` layers give out, where the net says it."""
+        self.infer(model, [v for op in model.main.ops if not op.operands for v in op.results])
+
+    def feeds(self, model: Model) -> list[Value]:
+        """Inputs of the header, tops of data layers, and blobs that only layers of another phase make."""
+        inside = set(model.main.ops)
+        found = dict.fromkeys(model.main.inputs)
+        for op in model.main.ops:
+            absent = [v for v in op.operands if v is not None and v.producer and v.producer not in inside]
+            found.update(dict.fromkeys(absent))
+            if not op.operands and not self.is_stored(op):
+                found.update(dict.fromkeys(op.results))
+        return list(found)
+
+    def infer(self, model: Model, wanted: Sequence[Value]) -> None:
+        """Follow the shape rules from what is known to `wanted`. Raises ModelError for a layer Caffe would refuse."""
+        needed: set[Op] = set()
+        stack = [v for v in wanted if not _known(v)]
+        while stack:
+            op = stack.pop().producer
+            if op is not None and op not in needed:
+                needed.add(op)
+                stack += [v for v in op.operands if v is not None and not _known(v)]
+        for op in model.main.ops:
+            if op in needed:
+                _infer_op(op)
+
+    def needs_type(self, value: Value) -> tuple[bool, bool]:
+        """An `Input` layer states a shape; every blob is of floats."""
+        return False, not _known(value)
+
+    def check_region(self, graph: Graph, chosen: Mapping[Op, None]) -> None:
+        """Raise UserError `missing-weights` when a chosen layer lacks weights that it needs."""
+        check_weights(chosen)
+
+    def add_input(self, graph: Graph, value: Value, start: Op, index: int) -> Value:
+        """Add the layer `<start>_input_<index>`, or an input of the header to a net of `layers` records.
+
+        Such a net has no `Input` layers, and Caffe refuses one that has both kinds of record.
+        """
+        type = value.type if isinstance(value.type, TensorType) else blob_type(None)
+        type = TensorType(type.element or "f32", type.shape, type.layout)
+        if not _known(value):
+            raise user_error(
+                "unknown-type",
+                f"the shape of `%{value.name}`, which `{start.label}` reads, is only known as {type}",
+                help=f"state it in the selection: `; input %{value.name} : 1x3x224x224xf32`, with the real shape",
+            )
+        source = graph.model.origin
+        if isinstance(source, Source) and source.net.generation != 2:
+            new = graph.add_input(value.name, type)
+        else:
+            label = start.name or start.label.lstrip("%")
+            shape: dict[str, Attribute] = {"dim": list(type.shape or ())}
+            name = _unique(graph, f"{label}_input_{index}")
+            op = Op("Input", name, attributes={"input_param": {"shape": shape}})
+            op.origin = AddedInput()
+            new = op.add_result(value.name, type)
+            place = sum(isinstance(other.origin, AddedInput) for other in graph.ops[: len(graph.ops)])
+            graph.insert(place, op)
+        new.origin = blob_of(value)
+        return new
+
+    def input_text(self, value: Value) -> str:
+        """The added layer as prototxt, or the lines of the header."""
+        graph = value.graph
+        names = assign(graph) if graph is not None else {}
+        blob = names.get(value, blob_of(value))
+        shape = value.type.shape if isinstance(value.type, TensorType) else None
+        dims = [dim for dim in shape or () if isinstance(dim, int)]
+        if value.producer is not None:
+            return input_layer_text(value.producer.name.encode(), blob, dims).decode("utf-8", "backslashreplace")
+        return header_text([(blob, dims)], len(dims) != 4, b" ").decode("utf-8", "backslashreplace")
+
+    def written_names(self, model: Model) -> Mapping[Value, str]:
+        """What a reader of the written file calls each value."""
+        return written_names(model.main)
+
+
+def _is_constant(op: Op) -> bool:
+    params = op.attributes.get("dummy_data_param", {})
+    fillers = params.get("data_filler", []) if isinstance(params, dict) else []
+    return all(isinstance(f, dict) and f.get("type", "constant") == "constant" for f in many(fillers))
+
+
+def _known(value: Value) -> bool:
+    return isinstance(value.type, TensorType) and value.type.static
+
+
+def _unique(graph: Graph, name: str) -> str:
+    """`name`, or one like it that no layer has."""
+    taken = {op.name for op in graph.ops}
+    free, count = name, 1
+    while free in taken:
+        free, count = f"{name}_{count}", count + 1
+    return free
+
+
+def _infer_op(op: Op) -> None:
+    from subcut.compiler.formats.caffe.shapes import infer_layer
+
+    bottoms = [v.type.shape if v is not None and isinstance(v.type, TensorType) else None for v in op.operands]
+    source = source_of(op)
+    layer = op.origin
+    stored = source.blobs(layer) if source is not None and isinstance(layer, LayerText) else []
+    blobs = [blob.shape for blob in stored if blob is not None]
+    if op.type == "Padding":
+        shapes = [_padded(op, bottoms[0] if bottoms else None)]
+    else:
+        try:
+            shapes = infer_layer(
+                op.type, op.attributes, bottoms, blobs if len(blobs) == len(stored) else [], len(op.results)
+            )
+        except ValueError as error:
+            raise _refused(op, source, str(error)) from None
+    for value, shape in zip(op.results, shapes, strict=False):
+        found = TensorType("f32", shape, _layout(op, shape))
+        value.type = value.type.merged(found) if isinstance(value.type, TensorType) else found
+
+
+def _refused(op: Op, source: Source | None, reason: str) -> Exception:
+    path = source.net.file.path if source is not None else ""
+    at = op.origin.body.start if isinstance(op.origin, LayerText) else None
+    where = f"layer `{op.label}`"
+    if source is not None and at is not None:
+        where += f", {line_of(source.net.file, at)}"
+    return ModelError(path, reason, offset=at, where=where)
+
+
+def _padded(op: Op, shape: tuple[Dim, ...] | None) -> tuple[Dim, ...] | None:
+    """The shape that a V0 padding layer makes."""
+    params = op.attributes.get("padding_param")
+    pad = params.get("pad", 0) if isinstance(params, dict) else 0
+    if shape is None or len(shape) != 4 or not isinstance(pad, int):
+        return None
+    return (*shape[:2], *(dim + 2 * pad if isinstance(dim, int) else None for dim in shape[2:]))
+
+
+def _layout(op: Op, shape: tuple[Dim, ...] | None) -> str:
+    """`NCHW` for four axes, unless the layer or what it reads has moved them."""
+    if shape is None or len(shape) != 4 or op.type in RESHAPING:
+        return ""
+    known = [v.type for v in op.operands if v is not None and isinstance(v.type, TensorType)]
+    four = [type for type in known if type.shape is not None and len(type.shape) == 4]
+    return "NCHW" if all(type.layout == "NCHW" for type in four) else ""

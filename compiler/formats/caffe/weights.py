@@ -1,0 +1,132 @@
+"""The blobs of a layer: found by the layer's name, and through shared parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from subcut.compiler.errors import UserError, user_error
+from subcut.compiler.formats.caffe.caffemodel import Blob, Record, WeightFile
+from subcut.compiler.formats.caffe.net import LayerText, NetText, string_of
+from subcut.compiler.formats.caffe.text import Message, shown
+from subcut.compiler.ir.graph import Constant, Op
+from subcut.compiler.ir.types import TensorType
+
+
+@dataclass(eq=False)
+class Source:
+    """What a Caffe model was read from: the text and the weights (`Model.origin`)."""
+
+    net: NetText
+    weights: WeightFile | None
+
+    @cached_property
+    def shared(self) -> dict[bytes, list[tuple[LayerText, int]]]:
+        """Who shares a blob, by the blob's parameter name: layer and number of its blob, in the order of the net."""
+        members: dict[bytes, list[tuple[LayerText, int]]] = {}
+        for layer in self.net.layers:
+            if layer.shared:
+                for i, name in enumerate(param_names(self.net, layer)):
+                    if name:
+                        members.setdefault(name, []).append((layer, i))
+        return {name: sharers for name, sharers in members.items() if len(sharers) > 1}
+
+    def record(self, layer: LayerText) -> Record | None:
+        """The layer's record in the weights file."""
+        return self.weights.by_name.get(layer.name) if self.weights else None
+
+    def blobs(self, layer: LayerText) -> list[Blob | None]:
+        """The blobs that the layer computes with; None for one that the weights file lacks.
+
+        Caffe copies the records in the order of the file, so of several that share a blob the last one counts.
+        """
+        own = self.record(layer)
+        found: list[Blob | None] = [*own.blobs] if own else []
+        if self.weights is None or not layer.shared or not self.shared:
+            return found
+        for i, name in enumerate(param_names(self.net, layer)):
+            holder = self.holder(name)
+            if holder is not None:
+                found += [None] * (i + 1 - len(found))
+                found[i] = holder[0].blobs[holder[1]]
+        return found
+
+    def holder(self, name: bytes) -> tuple[Record, int] | None:
+        """The record, and the number of the blob in it, whose numbers count for a shared parameter."""
+        held = [(self.record(layer), i) for layer, i in self.shared.get(name, [])]
+        stored = [(record, i) for record, i in held if record is not None and i < len(record.blobs)]
+        return max(stored, key=lambda pair: pair[0].index) if stored else None
+
+
+def param_names(net: NetText, layer: LayerText) -> list[bytes]:
+    """The name of each of the layer's parameters, empty for one that is not shared."""
+    names: list[bytes] = []
+    for field in layer.shared:
+        for node in field.values:
+            if not isinstance(node, Message):
+                names.append(string_of(net.file, node))  # V1's `param: "name"`
+                continue
+            own = [string_of(net.file, f.values[0]) for f in node.fields if f.name == "name" and f.values]
+            names.append(own[-1] if own else b"")
+    return names
+
+
+def source_of(op: Op) -> Source | None:
+    """What the model of `op` was read from."""
+    origin = op.graph.model.origin if op.graph is not None else None
+    return origin if isinstance(origin, Source) else None
+
+
+def blobs_of(op: Op) -> list[Constant]:
+    """The stored blobs of a layer, in order; none without a weights file. Numbers are read when asked for.
+
+    A blob that the layer shares is its owner's. Raises UserError `missing-weights` where one of several is missing.
+    """
+    if isinstance(op.origin, Frozen):
+        return [op.origin.constant]
+    source = source_of(op)
+    if source is None or not isinstance(op.origin, LayerText):
+        return []
+    blobs: list[Constant] = []
+    for blob in source.blobs(op.origin):
+        if blob is None:
+            raise missing(op, source)
+        blobs.append(Constant(TensorType(blob.element, blob.shape), blob.numpy))
+    return blobs
+
+
+@dataclass(eq=False)
+class Frozen:
+    """Origin of a `Parameter` layer that stores the numbers a tensor was frozen to."""
+
+    constant: Constant
+
+
+def check_weights(chosen: Mapping[Op, None]) -> None:
+    """Raise UserError `missing-weights` when a chosen layer needs blobs that its weights file lacks."""
+    from subcut.compiler.formats.caffe.shapes import required_blobs
+
+    for op in chosen:
+        source = source_of(op)
+        if source is None or source.weights is None or not isinstance(op.origin, LayerText):
+            continue
+        found = source.blobs(op.origin)
+        if None in found or len(found) < required_blobs(op.type, op.attributes, len(op.operands)):
+            raise missing(op, source)
+
+
+def missing(op: Op, source: Source) -> UserError:
+    """The error of a layer whose blobs are not in the weights file."""
+    assert source.weights is not None and isinstance(op.origin, LayerText)
+    have = sum(blob is not None for blob in source.blobs(op.origin))
+    names = [shown(record.name) for record in source.weights.records if record.blobs]
+    return user_error(
+        "missing-weights",
+        f"`{source.weights.file.path.name}` has {f'only {have} of the' if have else 'no'} weights of layer `{op.label}`",
+        help=[
+            "weights are matched by layer name; it has those of " + ", ".join(f"`{n}`" for n in names[:3])
+            + (f" and {len(names) - 3} more" if len(names) > 3 else "") if names else "it stores no blobs at all",
+            "give the right file with `-w FILE.caffemodel`",
+        ],
+    )  # fmt: skip
