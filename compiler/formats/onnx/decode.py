@@ -113,4 +113,3 @@ def to_raw(array: Array, element: str) -> bytes:
         return flat.astype(flat.dtype.newbyteorder("<"), copy=False).tobytes()
     codes = np.unpackbits(flat.view(np.uint8).reshape(-1, 1), axis=1, bitorder="little")[:, :bits]
     return np.packbits(codes.reshape(-1), bitorder="little").tobytes()
-

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Optional
 
 from subcut.compiler.formats.onnx import schema
 from subcut.compiler.formats.onnx.records import Range, body
@@ -38,7 +37,7 @@ class _BigNode:
 
 def decode_nodes(
     file: SourceFile, nodes: Sequence[Range], is_function: bool
-) -> Iterator[tuple[Range, Node, Optional[Special]]]:
+) -> Iterator[tuple[Range, Node, Special | None]]:
     """Each node with its record and, for one that has bodies or external data, where these are.
 
     Raises WireError, DecodeError or UnicodeDecodeError.
@@ -125,7 +124,9 @@ def _attribute(data: Buffer, start: int, stop: int) -> tuple[str, list[tuple[int
 
 def _outside(data: Buffer, start: int, stop: int) -> bool:
     """Whether the TensorProto has its data in another file."""
-    places = [read_varint(data, at, end)[0] for n, kind, _, at, end in fields(data, start, stop) if n == 14 and kind == VARINT]
+    places = [
+        read_varint(data, at, end)[0] for n, kind, _, at, end in fields(data, start, stop) if n == 14 and kind == VARINT
+    ]
     return places[-1:] == [1]
 
 

@@ -14,7 +14,14 @@ from subcut.compiler.errors import ModelError
 from subcut.compiler.formats.onnx import schema
 from subcut.compiler.formats.onnx.dialect import OnnxDialect
 from subcut.compiler.formats.onnx.nodes import decode_nodes
-from subcut.compiler.formats.onnx.records import GraphRecord, ModelRecord, Range, body, split
+from subcut.compiler.formats.onnx.records import (
+    GraphRecord,
+    ModelRecord,
+    Range,
+    body,
+    model_record_of,
+    split,
+)
 from subcut.compiler.formats.onnx.tensors import DataFiles, scan_sparse, scan_tensor
 from subcut.compiler.formats.onnx.types import decode_info
 from subcut.compiler.ir.graph import Graph, Model, Op, Value
@@ -133,7 +140,7 @@ class _Reader:
         scope: Scope = {}
         for number, at, stop in others:
             if number in stored:
-                self._initializer(graph, record, scope, number, (at, stop))
+                self._initializer(graph, scope, number, (at, stop))
         data = self.file.data
         for number, at, stop in record.others:
             if number == schema.INPUT:
@@ -161,26 +168,23 @@ class _Reader:
             graph, place, scopes, depth = self.bodies.popleft()
             self._graph(graph, place, scopes, depth)
 
-    def _initializer(
-        self, graph: Graph, record: GraphRecord, scope: Scope, number: int, place: Range
-    ) -> None:
+    def _initializer(self, graph: Graph, scope: Scope, number: int, place: Range) -> None:
         payload = body(self.file.data, *place)
         if number == schema.INITIALIZER:
             tensor = scan_tensor(self.file, payload, place[1])
             op = Op("initializer")
             value = op.add_result(tensor.name, tensor.type)
-            record.tensors[op] = tensor
+            model_record_of(self.result).tensors[op] = tensor
         else:
             sparse = scan_sparse(self.file, payload, place[1])
             op = Op("sparse_initializer")
             value = op.add_result(sparse.values.name, sparse.type)
+            model_record_of(self.result).sparse[op] = sparse
         op.origin = place
         self._define(scope, value)
         graph.append(op)
 
-    def _operators(
-        self, graph: Graph, nodes: list[Range], scope: Scope, scopes: list[Scope], depth: int
-    ) -> None:
+    def _operators(self, graph: Graph, nodes: list[Range], scope: Scope, scopes: list[Scope], depth: int) -> None:
         """Make the operators of a graph, then connect them: a reader may stand before what it reads."""
         record = graph.origin
         ops, symbols, is_function = graph.ops, self.symbols, record.is_function
@@ -209,7 +213,7 @@ class _Reader:
             if node.input:
                 connect.append((op, node.input))
             if special is not None:
-                self._special(op, special, scopes, depth, record)
+                self._special(op, special, scopes, depth)
         self._connect(connect, scope, scopes)
 
     def _special(
@@ -218,20 +222,17 @@ class _Reader:
         special: tuple[list[tuple[str, int, int]], bool],
         scopes: list[Scope],
         depth: int,
-        record: GraphRecord,
     ) -> None:
         """Note an operator's bodies, to be read after what is around them, and data in other files."""
         bodies, external = special
         if external:
-            record.holders[op] = None
+            model_record_of(self.result).holders[op] = None
         for name, start, stop in bodies:
             region = Graph(self.result, name, op)
             op.regions.append(region)
             self.bodies.append((region, (start, stop), scopes, depth + 1))
 
-    def _connect(
-        self, connect: list[tuple[Op, Sequence[str]]], scope: Scope, scopes: list[Scope]
-    ) -> None:
+    def _connect(self, connect: list[tuple[Op, Sequence[str]]], scope: Scope, scopes: list[Scope]) -> None:
         for op, names in connect:
             operands: list[Value | None] = []
             for slot, name in enumerate(names):
@@ -266,4 +267,3 @@ def op_type(domain: str, name: str) -> str:
 def _opsets(sets: Sequence[schema.OperatorSet]) -> dict[str, int]:
     """Domain: version. The default domain is the empty one."""
     return {"" if one.domain == "ai.onnx" else one.domain: one.version for one in sets}
-

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from subcut.compiler.formats.onnx import schema
-from subcut.compiler.formats.onnx.tensors import Tensor
-from subcut.compiler.ir.graph import Graph, Op, Value
+from subcut.compiler.formats.onnx.tensors import Sparse, Tensor
+from subcut.compiler.ir.graph import Graph, Model, Op, Value
 from subcut.compiler.storage.files import SourceFile
 from subcut.compiler.storage.wire import LEN, Buffer, WireError, read_varint
 
@@ -29,13 +29,9 @@ class GraphRecord:
     """How many operators were read."""
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
-    tensors: dict[Op, Tensor] = field(default_factory=dict)
-    """Initialisers and what is known about them."""
-    holders: dict[Op, None] = field(default_factory=dict)
-    """Operators with a tensor in an attribute whose data lies in another file."""
-    domains: dict[str, int] = field(default_factory=dict)
+    domains: dict[str, int] = field(default_factory=dict[str, int])
     """A function's own operator sets."""
-    infos: dict[int, dict[str, Range]] = field(default_factory=dict)
+    infos: dict[int, dict[str, Range]] = field(default_factory=dict[int, dict[str, Range]])
     """Field number: name: record. Filled when first asked for."""
 
     def named(self, number: int) -> Mapping[str, Range]:
@@ -74,6 +70,11 @@ class ModelRecord:
     main: Graph
     """The main graph as it was read."""
     functions: dict[str, Range]
+    tensors: dict[Op, Tensor] = field(default_factory=dict[Op, Tensor])
+    """Initialisers and what is known about them."""
+    sparse: dict[Op, Sparse] = field(default_factory=dict[Op, Sparse])
+    holders: dict[Op, None] = field(default_factory=dict[Op, None])
+    """Operators with a tensor in an attribute whose data lies in another file."""
 
 
 def record_of(graph: Graph) -> GraphRecord:
@@ -83,16 +84,19 @@ def record_of(graph: Graph) -> GraphRecord:
     return record
 
 
-def info_of(value: Value) -> tuple[SourceFile, int, int] | None:
-    """File, payload start and end of the ValueInfo that states the type of `value`, if the model has one."""
+def model_record_of(model: Model) -> ModelRecord:
+    """The record of a model that was read from ONNX."""
+    record = model.origin
+    assert isinstance(record, ModelRecord)
+    return record
+
+
+def info_of(value: Value) -> Range | None:
+    """The record of the ValueInfo that states the type of `value`, if the model has one."""
     graph = value.graph
     if graph is None or not isinstance(graph.origin, GraphRecord) or not value.name:
         return None
-    found = graph.origin.info(value.name)
-    if found is None:
-        return None
-    file = graph.origin.file
-    return file, body(file.data, *found), found[1]
+    return graph.origin.info(value.name)
 
 
 def body(data: Buffer, at: int, stop: int) -> int:

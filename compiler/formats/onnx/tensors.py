@@ -256,4 +256,3 @@ def load(tensor: Tensor, files: DataFiles) -> np.ndarray[Any, Any]:
     if span is not None:
         return decode.from_raw(span.bytes(), tensor)
     return decode.from_fields(tensor)
-
