@@ -18,6 +18,7 @@ def build(model: Model, passes: Sequence[str], files: Sequence[Path], digests: M
     """The manifest of a model that was cut. It says nothing of time, machine or place: the same cut, the same bytes."""
     report = model.report or Report(operators=list(model.main.ops))
     selection, options = model.selection, model.options
+    written = model.dialect.written_names(model)
     return {
         "subcut": subcut.__version__,
         "format": model.dialect.name,
@@ -28,8 +29,8 @@ def build(model: Model, passes: Sequence[str], files: Sequence[Path], digests: M
         "selection": selection.text if selection else "all",
         "graph": report.graph,
         "files": [path.name for path in files],
-        "inputs": [_edge(edge, edge.new or edge.value) for edge in report.inputs],
-        "outputs": [_edge(edge, edge.value) for edge in report.outputs],
+        "inputs": [_edge(edge, edge.new or edge.value, written) for edge in report.inputs],
+        "outputs": [_edge(edge, edge.value, written) for edge in report.outputs],
         "operators": [_operator(op) for op in report.operators],
         "constants": [_constant(op) for op in report.constants],
         "folded": [{"tensor": value.name, **_type(type), "from": source} for value, type, source in report.folded],
@@ -39,9 +40,9 @@ def build(model: Model, passes: Sequence[str], files: Sequence[Path], digests: M
     }
 
 
-def _edge(edge: Edge, value: Value) -> dict[str, Any]:
+def _edge(edge: Edge, value: Value, written: Mapping[Value, str]) -> dict[str, Any]:
     return {
-        "name": value.name,
+        "name": written.get(value, value.name),
         "tensor": edge.value.name,
         "producer": edge.producer.label if edge.producer else None,
         "consumers": [op.label for op in edge.consumers],

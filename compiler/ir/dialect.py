@@ -62,6 +62,10 @@ class Dialect(ABC):
         """The values of the main graph that an execution must be fed: its inputs, placeholders, data layers."""
         return list(model.main.inputs)
 
+    def written_names(self, model: Model) -> Mapping[Value, str]:
+        """What a reader of the written file calls the values of the main graph that it names otherwise."""
+        return {}
+
     def infer(self, model: Model, wanted: Sequence[Value]) -> None:
         """Find element type and shape of `wanted` (setting `Value.type`), as far as inference can."""
         return

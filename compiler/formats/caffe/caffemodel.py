@@ -115,7 +115,9 @@ class Blob:
         import numpy as np
 
         arrays = [_numbers(self.file, piece) for piece in self.pieces if piece.field == self._field]
-        array = arrays[0] if len(arrays) == 1 else np.concatenate([np.zeros(0, self.dtype), *arrays])
+        array: np.ndarray[Any, np.dtype[Any]] = arrays[0] if arrays else np.zeros(0, self.dtype)
+        if len(arrays) > 1:
+            array = np.concatenate(arrays)
         if array.size != math.prod(self.shape):
             raise ModelError(
                 self.file.path,
@@ -123,7 +125,7 @@ class Blob:
                 offset=self.start,
                 expected=f"{math.prod(self.shape)} numbers",
             )
-        return array.reshape(self.shape)
+        return np.reshape(array, self.shape)
 
     @property
     def dtype(self) -> str:

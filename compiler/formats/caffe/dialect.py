@@ -142,7 +142,7 @@ class CaffeDialect(Dialect):
             op = Op("Input", name, attributes={"input_param": {"shape": shape}})
             op.origin = AddedInput()
             new = op.add_result(value.name, type)
-            place = sum(isinstance(other.origin, AddedInput) for other in graph.ops[: len(graph.ops)])
+            place = sum(isinstance(other.origin, AddedInput) for other in graph.ops)
             graph.insert(place, op)
         new.origin = blob_of(value)
         return new
@@ -165,8 +165,8 @@ class CaffeDialect(Dialect):
 
 def _is_constant(op: Op) -> bool:
     params = op.attributes.get("dummy_data_param", {})
-    fillers = params.get("data_filler", []) if isinstance(params, dict) else []
-    return all(isinstance(f, dict) and f.get("type", "constant") == "constant" for f in many(fillers))
+    fillers = many(params["data_filler"]) if isinstance(params, dict) and "data_filler" in params else []
+    return all(isinstance(f, dict) and f.get("type", "constant") == "constant" for f in fillers)
 
 
 def _known(value: Value) -> bool:

@@ -37,11 +37,10 @@ V0_TYPES = {
 """V0's type strings. `padding` is a layer of its own here; Caffe joins it to the convolution or pooling behind it."""
 
 _TRANSFORM = {"scale": "scale", "meanfile": "mean_file", "cropsize": "crop_size", "mirror": "mirror"}
-_BATCHED = {"data": "data_param", "hdf5_data": "hdf5_data_param", "images": "image_data_param"}
-_BATCHED |= {"window_data": "window_data_param"}
+_WINDOW = {"window_data": "window_data_param"}
+_BATCHED = {"data": "data_param", "hdf5_data": "hdf5_data_param", "images": "image_data_param", **_WINDOW}
 _WEIGHTED = {"conv": "convolution_param", "innerproduct": "inner_product_param"}
 _WINDOWED = {"conv": "convolution_param", "pool": "pooling_param"}
-_WINDOW = {"window_data": "window_data_param"}
 _V0_FIELDS: dict[str, tuple[str, Mapping[str, str]]] = {
     "num_output": ("num_output", _WEIGHTED),
     "biasterm": ("bias_term", _WEIGHTED),

@@ -48,13 +48,18 @@ class _Names:
         return self.names
 
     def define(self, value: Value, name: bytes | None) -> None:
-        if name is None:
-            blob, count = blob_of(value), 1
-            while (name := b"%s_%d" % (blob, count)) in self.used:
-                count += 1
-            self.used.add(name)
-        self.names[value] = name
-        self.current[name] = value
+        chosen = self.fresh(blob_of(value)) if name is None else name
+        self.names[value] = chosen
+        self.current[chosen] = value
+
+    def fresh(self, blob: bytes) -> bytes:
+        """A name that no blob of the cut has."""
+        count = 1
+        while b"%s_%d" % (blob, count) in self.used:
+            count += 1
+        name = b"%s_%d" % (blob, count)
+        self.used.add(name)
+        return name
 
     def name(self, op: Op, value: Value, place: int) -> bytes | None:
         """The name for a result, or None where it needs one of its own."""

@@ -118,15 +118,17 @@ def check_weights(chosen: Mapping[Op, None]) -> None:
 
 def missing(op: Op, source: Source) -> UserError:
     """The error of a layer whose blobs are not in the weights file."""
-    assert source.weights is not None and isinstance(op.origin, LayerText)
+    assert source.weights is not None
     have = sum(blob is not None for blob in source.blobs(op.origin))
+    amount = f"only {have} of the" if have else "no"
     names = [shown(record.name) for record in source.weights.records if record.blobs]
+    rest = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    stored = "it has those of " + ", ".join(f"`{name}`" for name in names[:3]) + rest if names else "it has none at all"
     return user_error(
         "missing-weights",
-        f"`{source.weights.file.path.name}` has {f'only {have} of the' if have else 'no'} weights of layer `{op.label}`",
+        f"`{source.weights.file.path.name}` has {amount} weights of layer `{op.label}`",
         help=[
-            "weights are matched by layer name; it has those of " + ", ".join(f"`{n}`" for n in names[:3])
-            + (f" and {len(names) - 3} more" if len(names) > 3 else "") if names else "it stores no blobs at all",
+            f"weights are matched by layer name; {stored}",
             "give the right file with `-w FILE.caffemodel`",
         ],
-    )  # fmt: skip
+    )
