@@ -37,7 +37,7 @@ class Message:
         return value[-1] if isinstance(value, list) and value else value
 
     def _wrong(self, name: str, expected: str, value: Attribute) -> ValueError:
-        return ValueError(f"`{self.name}{name}` must be {expected}, not `{value}`")
+        return ValueError(f"`{self.name}{name}` must be {expected}, not `{value!r}`")
 
     def integer(self, name: str, default: int = 0) -> int:
         """A whole number."""

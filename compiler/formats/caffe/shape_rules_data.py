@@ -1,6 +1,7 @@
 """Shapes of the layers that bring data in, as far as the net itself says them.
 
-Source: BVLC caffe, src/caffe/layers/{input,data,*_data,parameter}_layer.cpp and data_transformer.cpp. What only the data base or file knows stays unknown.
+Source: BVLC caffe, src/caffe/layers/{input,data,*_data,parameter}_layer.cpp and data_transformer.cpp.
+What only the data base or file knows stays unknown.
 """
 
 from __future__ import annotations

@@ -1,0 +1,100 @@
+"""Lowering of a Caffe net to ONNX, layer by layer, with what a layer does while testing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from subcut.compiler.formats.caffe.lowering import axes, detection, forks, losses, neurons, recurrent, windows
+from subcut.compiler.formats.caffe.lowering.program import Lowered
+
+Rule = Callable[[Lowered], None]
+
+RULES: dict[str, Rule] = {
+    # BVLC Caffe
+    "AbsVal": neurons.absval,
+    "Accuracy": losses.accuracy,
+    "ArgMax": axes.argmax,
+    "BNLL": neurons.bnll,
+    "BatchNorm": neurons.batch_norm,
+    "BatchReindex": axes.batch_reindex,
+    "Bias": neurons.bias,
+    "Clip": neurons.clip,
+    "Concat": axes.concat,
+    "ContrastiveLoss": losses.contrastive_loss,
+    "Convolution": windows.convolution,
+    "Crop": windows.crop,
+    "Deconvolution": windows.deconvolution,
+    "Dropout": neurons.dropout,
+    "ELU": neurons.elu,
+    "Eltwise": neurons.eltwise,
+    "Embed": axes.embed,
+    "EuclideanLoss": losses.euclidean_loss,
+    "Exp": neurons.exp,
+    "Filter": axes.filter_,
+    "Flatten": axes.reshape,
+    "HingeLoss": losses.hinge_loss,
+    "Im2col": windows.im2col,
+    "InfogainLoss": losses.infogain_loss,
+    "InnerProduct": axes.inner_product,
+    "LRN": neurons.lrn,
+    "LSTM": recurrent.lstm,
+    "LSTMUnit": recurrent.lstm_unit,
+    "Log": neurons.log,
+    "MVN": neurons.mvn,
+    "MultinomialLogisticLoss": losses.multinomial_loss,
+    "PReLU": neurons.prelu,
+    "Parameter": axes.parameter,
+    "Pooling": windows.pooling,
+    "Power": neurons.power,
+    "RNN": recurrent.rnn,
+    "ReLU": neurons.relu,
+    "Reduction": axes.reduction,
+    "Reshape": axes.reshape,
+    "SPP": windows.spp,
+    "Scale": neurons.scale,
+    "Sigmoid": neurons.sigmoid,
+    "SigmoidCrossEntropyLoss": losses.sigmoid_loss,
+    "Slice": axes.slice_,
+    "Softmax": neurons.softmax,
+    "SoftmaxWithLoss": losses.softmax_loss,
+    "Split": neurons.identity,
+    "Swish": neurons.swish,
+    "TanH": neurons.tanh,
+    "Threshold": neurons.threshold,
+    "Tile": axes.tile,
+    # the SSD fork
+    "DetectionOutput": detection.detection_output,
+    "Normalize": neurons.normalize,
+    "Permute": axes.permute,
+    "PriorBox": detection.prior_box,
+    "SmoothL1Loss": losses.smooth_l1_loss,
+    # other forks
+    "Axpy": forks.axpy,
+    "ConvolutionDepthwise": windows.convolution,
+    "DepthwiseConvolution": windows.convolution,
+    "Interp": forks.interp,
+    "PSROIPooling": forks.psroi_pooling,
+    "ROIPooling": forks.roi_pooling,
+    "ReLU6": neurons.relu6,
+    "Reorg": forks.reorg,
+    "ShuffleChannel": forks.shuffle_channel,
+    "Upsample": forks.upsample,
+}
+
+SOURCES = frozenset(
+    ["AnnotatedData", "Data", "DummyData", "HDF5Data", "ImageData", "Input", "MemoryData", "VideoData", "WindowData"]
+)
+"""Layers whose tops are inputs of the lowered net; a DummyData that fills in one number is a constant instead."""
+
+REASONS = {
+    "AntiQuant": "its arithmetic is defined by the quantiser alone",
+    "DeQuant": "its arithmetic is defined by the quantiser alone",
+    "DetectionEvaluate": "it compares detections with files beside the net",
+    "HDF5Output": "it only writes a file",
+    "MultiBoxLoss": "it matches boxes with labels as training does, which is not part of inference",
+    "Proposal": "the forks that have it differ in what it computes",
+    "Python": "it is code that is not part of the model",
+    "Quant": "its arithmetic is defined by the quantiser alone",
+    "Silence": "it has no tops",
+}
+"""Why a layer type cannot be lowered."""

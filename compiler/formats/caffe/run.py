@@ -1,0 +1,54 @@
+"""Running a Caffe net: lowered to ONNX and executed by onnxruntime, unoptimised and on one thread."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from subcut.compiler.errors import MissingExtra, user_error
+from subcut.compiler.formats.caffe.lower import build
+from subcut.compiler.formats.caffe.lowering.program import Program, is_external, to_proto
+from subcut.compiler.ir.graph import Model
+
+Array = NDArray[Any]
+
+
+def run(model: Model, feeds: Mapping[str, Array], fetch: Sequence[str]) -> dict[str, Array]:
+    """Compute the tensors `fetch` (float32) from the tensors `feeds`, whose shapes take the place of those stated.
+
+    Only the layers on the way are lowered. A recurrent layer starts from a state of zeros. Raises UserError
+    `not-lowerable` or `missing-input`, MissingExtra where onnx or onnxruntime is not installed.
+    """
+    given = {name: np.ascontiguousarray(array, np.float32) for name, array in feeds.items()}
+    result = {name: given[name] for name in fetch if name in given}
+    rest = [name for name in dict.fromkeys(fetch) if name not in given]
+    if not rest:
+        return result
+    program = build(model, rest, {name: array.shape for name, array in given.items()})
+    for name in program.inputs:
+        if name not in given:
+            raise user_error("missing-input", f"the tensor `%{name}` is needed to run the net and is not given")
+    result |= _execute(program, {name: given[name] for name in program.inputs}, rest)
+    return {name: result[name] for name in fetch}
+
+
+def _execute(program: Program, feeds: Mapping[str, Array], fetch: Sequence[str]) -> dict[str, Array]:
+    proto = to_proto(program, "caffe", external=True)
+    try:
+        import onnxruntime
+    except ImportError:
+        raise MissingExtra("onnxruntime", "onnx", "run a Caffe net") from None
+    ort: Any = onnxruntime
+    options: Any = ort.SessionOptions()
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    big = {name: array for name, array in program.constants.items() if is_external(array)}
+    if big:
+        values = [ort.OrtValue.ortvalue_from_numpy(array) for array in big.values()]
+        options.add_external_initializers(list(big), values)
+    session: Any = ort.InferenceSession(proto.SerializeToString(), options, ["CPUExecutionProvider"])
+    return dict(zip(fetch, session.run(list(fetch), dict(feeds)), strict=True))
