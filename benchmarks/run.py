@@ -1,0 +1,179 @@
+"""Measure subcut, its peers and the physical limit in one run, and write `docs/benchmarks.md`.
+
+    python benchmarks/run.py                          # everything: an hour, 27 GB of models in build/bench/
+    python benchmarks/run.py chain-10k --no-report    # a few models, printed only
+    python benchmarks/run.py onnx --no-peers
+
+Every figure is the median of at least five runs, contenders taking turns; memory is the peak of one more run. The
+limit is `cp` of the files that the cut consists of.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import venv
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+
+import report
+from measure import Failed, Memory, memory, wall
+from peers import PACKAGES, TOOLS
+
+from models import FOLDER, Case, select
+
+HERE = Path(__file__).resolve().parent
+PEERS = FOLDER / "peers"
+OUT = FOLDER / "out"
+KEPT = FOLDER / "kept"
+"""The files that the cut consists of, for the limit to copy."""
+SUBCUT = str(Path(sys.executable).with_name("subcut"))
+STARTS = {
+    "python -c pass": [sys.executable, "-c", "pass"],
+    "import subcut": [sys.executable, "-c", "import subcut"],
+    "subcut --help": [SUBCUT, "--help"],
+}
+TOO_BIG = {("sne4onnx", "onnx-transformer-6gb"): "needs over 20 GB"}
+"""Not tried: it would take the machine down."""
+
+
+@dataclass
+class Contender:
+    """A command that makes a cut in the folder it is given, and what it cost."""
+
+    name: str
+    command: Callable[[Path], list[str]]
+    fresh: bool = False
+    """Whether subcut has never seen the model, so that its digest has to be computed."""
+    times: list[float] = field(default_factory=list)
+    memory: Memory = field(default_factory=lambda: Memory(0, 0))
+    failure: str = ""
+
+    @property
+    def seconds(self) -> float:
+        """The median."""
+        return median(self.times)
+
+
+def contenders(case: Case, peers: bool) -> list[Contender]:
+    """subcut in its ways, then the peers; the limit comes later, when there is something to copy."""
+    selection = f"from %{case.start} to %{case.end}"
+    options = ["--quiet", *(["--no-infer"] if case.file.endswith(".pb") else [])]
+    if case.weights:
+        options += ["-w", str(case.weights)]
+
+    def cut(*more: str) -> Callable[[Path], list[str]]:
+        return lambda out: [SUBCUT, str(case.path), selection, "-o", str(out / "cut"), *options, *more]
+
+    def other(tool: str) -> Callable[[Path], list[str]]:
+        python, script = str(PEERS / "bin" / "python"), str(HERE / "peers.py")
+        return lambda out: [python, script, tool, str(case.path), case.start, case.end, str(out / "cut.onnx")]
+
+    found = [Contender("subcut", cut()), Contender("subcut, first time", cut(), fresh=True)]
+    if not case.file.endswith(".onnx"):
+        return found
+    found.append(Contender("subcut --link", cut("--link")))
+    for tool in TOOLS if peers else ():
+        found.append(Contender(tool, other(tool), failure=TOO_BIG.get((tool, case.name), "")))
+    return found
+
+
+def environment(fresh: bool) -> dict[str, str]:
+    """Digests are remembered beside the models, or nowhere."""
+    cache = FOLDER / ("no-cache" if fresh else "cache")
+    if fresh:
+        shutil.rmtree(cache, ignore_errors=True)
+    return {**os.environ, "XDG_CACHE_HOME": str(cache)}
+
+
+def clean() -> Path:
+    """An empty folder for the next cut."""
+    shutil.rmtree(OUT, ignore_errors=True)
+    OUT.mkdir(parents=True)
+    return OUT
+
+
+def attempt(contender: Contender, once: Callable[[list[str], dict[str, str]], None]) -> None:
+    """Run a contender one time; one that fails is out of the contest, and the reason is told."""
+    if contender.failure:
+        return
+    try:
+        once(contender.command(clean()), environment(contender.fresh))
+    except Failed as failure:
+        contender.failure = str(failure)
+        print(f"    {contender.name}: {contender.failure}", file=sys.stderr, flush=True)
+
+
+def contest(case: Case, runs: int, peers: bool) -> list[Contender]:
+    """Memory of each in turn, which also warms the page cache; then the times, taking turns."""
+    shutil.rmtree(KEPT, ignore_errors=True)
+    KEPT.mkdir()
+    limit = Contender("limit", lambda out: ["cp", *map(str, sorted(KEPT.iterdir())), str(out)])
+    everyone = [*contenders(case, peers), limit]
+
+    def peak(contender: Contender) -> Callable[[list[str], dict[str, str]], None]:
+        def once(command: list[str], env: dict[str, str]) -> None:
+            contender.memory = memory(command, env)
+
+        return once
+
+    for contender in everyone:
+        attempt(contender, peak(contender))
+        if contender.name == "subcut" and not contender.failure:
+            for file in (OUT / "cut").glob("dump*"):
+                file.replace(KEPT / file.name)
+    for _ in range(runs):
+        for contender in everyone:
+            attempt(contender, lambda command, env, to=contender: to.times.append(wall(command, env)))
+    return everyone
+
+
+def start_times(runs: int) -> dict[str, float]:
+    """Seconds of an empty Python, of the import, and of the help."""
+    times: dict[str, list[float]] = {name: [] for name in STARTS}
+    for _ in range(max(runs, 20) + 1):
+        for name, command in STARTS.items():
+            times[name].append(wall(command, dict(os.environ)))
+    return {name: median(taken[1:]) for name, taken in times.items()}
+
+
+def make_peers() -> None:
+    """A virtual environment with the other tools, made once."""
+    if (PEERS / "ready").exists():
+        return
+    venv.create(PEERS, with_pip=True, clear=True)
+    subprocess.run([str(PEERS / "bin" / "python"), "-m", "pip", "install", "-q", *PACKAGES], check=True)
+    (PEERS / "ready").touch()
+
+
+def main() -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(description="Measure subcut, its peers and the physical limit in one run.")
+    parser.add_argument("names", nargs="*", help="parts of names of models (default: all)")
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--no-peers", action="store_true", help="subcut and the limit only")
+    parser.add_argument("--no-report", action="store_true", help="print, and leave docs/benchmarks.md as it is")
+    options = parser.parse_args()
+    if not options.no_peers:
+        make_peers()
+    starts = start_times(options.runs)
+    results: dict[Case, list[Contender]] = {}
+    for case in select(options.names):
+        print(case.name, file=sys.stderr, flush=True)
+        case.build()
+        results[case] = contest(case, options.runs, not options.no_peers)
+        print(report.row(case, results[case], starts), flush=True)
+    text = report.document(results, starts, options.runs)
+    if options.no_report:
+        print(text)
+    else:
+        (HERE.parent / "docs" / "benchmarks.md").write_text(text)
+
+
+if __name__ == "__main__":
+    main()
