@@ -24,7 +24,7 @@ from subcut.compiler.ir.text_literals import CONTROL, NONE, attribute, identifie
 from subcut.compiler.ir.types import Type
 
 
-def print_model(model: Model) -> Iterator[str]:
+def model_lines(model: Model) -> Iterator[str]:
     """The lines of a whole model, without line ends."""
     yield '"subcut.model"() ({'
     yield from _Printer(model.main, model.main.ops).graph(model.main.name)
@@ -33,7 +33,7 @@ def print_model(model: Model) -> Iterator[str]:
     yield _closing(model)
 
 
-def print_ops(graph: Graph, chosen: Iterable[Op]) -> Iterator[str]:
+def op_lines(graph: Graph, chosen: Iterable[Op]) -> Iterator[str]:
     """The lines of a model of one graph that holds only `chosen`, operators of `graph`, in the given order.
 
     What they read from outside is the graph's inputs, what others read or nobody reads its outputs.
@@ -44,9 +44,15 @@ def print_ops(graph: Graph, chosen: Iterable[Op]) -> Iterator[str]:
     yield _closing(graph.model)
 
 
-def text_of(model: Model) -> str:
-    """The text of a whole model, each line ended."""
-    return "".join(f"{line}\n" for line in print_model(model))
+def heads(graph: Graph, ops: Iterable[Op]) -> list[str]:
+    """Of each operator its results, kind and operands only, which even broken IR has."""
+    printer = _Printer(graph, [])
+    return [printer.head(op) for op in ops]
+
+
+def print_model(model: Model) -> str:
+    """The text of a whole model."""
+    return "\n".join(model_lines(model)) + "\n"
 
 
 def default_results(dialect: str, name: str, count: int) -> list[str]:

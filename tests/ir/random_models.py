@@ -96,10 +96,14 @@ class _Builder:
         self.random = random.Random(seed)
         self.types: list[Type | None] = [t for op in drawn for t in op["types"]] or [None]
         self.counter = itertools.count()
+        self.names: set[str] = set()
 
-    def unique(self, name: str) -> str:
-        """Names of values are unique in a graph."""
-        return f"{name}{next(self.counter)}"
+    def unique(self, name: str, keep: bool = False) -> str:
+        """Names of values are unique in a graph; `keep` leaves a name alone the first time."""
+        if not keep or name in self.names:
+            name = f"{name}#{next(self.counter)}"
+        self.names.add(name)
+        return name
 
     def fill(self, graph: Graph, visible: list[Value], depth: int) -> None:
         chance = self.random
@@ -111,7 +115,7 @@ class _Builder:
             op.symbols = drawn["symbols"]
             for i, type in enumerate(drawn["types"]):
                 plain = drawn["name"] if self.model.dialect.name != "tf" else f"{drawn['name']}:{i}"
-                op.add_result(plain if chance.random() < 0.2 else self.unique(plain), type)
+                op.add_result(self.unique(plain, keep=chance.random() < 0.5), type)
         seen = [*visible, *graph.values()]
         for op in graph.ops:
             self.connect(op, seen)

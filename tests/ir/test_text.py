@@ -12,7 +12,7 @@ from support.structure import structure
 
 from subcut.compiler.errors import UserError
 from subcut.compiler.ir.graph import Graph, Model, Op
-from subcut.compiler.ir.text import print_ops, text_of
+from subcut.compiler.ir.text import op_lines, print_model
 from subcut.compiler.ir.text_parse import TextDialect, parse_model
 from subcut.compiler.ir.types import TensorType
 
@@ -30,17 +30,17 @@ def mlir_opt(text: str, *options: str) -> str:
 @given(models())
 @settings(max_examples=150, deadline=None)
 def test_random_models_are_read_back(model: Model) -> None:
-    text = text_of(model)
+    text = print_model(model)
     again = parse_model(text)
     assert structure(again) == structure(model)
-    assert text_of(again) == text
+    assert print_model(again) == text
 
 
 @given(models())
 @settings(max_examples=25, deadline=None)
 def test_mlir_accepts_random_models_and_keeps_them(model: Model) -> None:
     """What MLIR prints of our text, in its custom or generic form, is read back as the same model."""
-    text = text_of(model)
+    text = print_model(model)
     for options in ((), ("--mlir-print-op-generic",)):
         assert structure(parse_model(mlir_opt(text, *options))) == structure(model)
 
@@ -84,7 +84,7 @@ strides = [1 : i64, 2 : i64], eps = 1.0e-05 : f64, pad = "SAME"} : \
 
 
 def test_the_text_itself() -> None:
-    assert text_of(small()) == SMALL
+    assert print_model(small()) == SMALL
 
 
 def test_comments_and_blanks_are_allowed() -> None:
@@ -95,12 +95,12 @@ def test_comments_and_blanks_are_allowed() -> None:
 def test_chosen_operators_are_a_model_of_their_own() -> None:
     model = small()
     loop = model.main.ops[1]
-    again = parse_model("\n".join(print_ops(model.main, [loop])))
+    again = parse_model("\n".join(op_lines(model.main, [loop])))
     assert [v.name for v in again.main.inputs] == ["y", "x"]
     assert [v.name for v in again.main.outputs] == ["z"]
     assert [op.type for op in again.main.ops] == ["Loop"]
     assert again.main.ops[0].controls == ()
-    conv = parse_model("\n".join(print_ops(model.main, model.main.ops[:1])))
+    conv = parse_model("\n".join(op_lines(model.main, model.main.ops[:1])))
     assert [v.name for v in conv.main.outputs] == ["y"]
 
 
@@ -108,9 +108,9 @@ def test_short_floats_are_exact() -> None:
     for value in (0.1, 1 / 3, 1e-45, 3.4028234663852886e38, 9.999999747378752e-06, -0.0, 1e22, 5e-324):
         model = Model(TextDialect("onnx"))
         model.main.append(Op("X", attributes={"a": value}))
-        read = parse_model(text_of(model)).main.ops[0].attributes["a"]
+        read = parse_model(print_model(model)).main.ops[0].attributes["a"]
         assert str(read) == str(value)
-    assert "eps = 1.0e-05 : f32" in text_of(_with({"eps": 9.999999747378752e-06}))
+    assert "eps = 1.0e-05 : f32" in print_model(_with({"eps": 9.999999747378752e-06}))
 
 
 def _with(attributes: dict[str, float]) -> Model:
@@ -176,4 +176,4 @@ def test_deep_regions_are_read() -> None:
     end = '"subcut.output"() : () -> ()'
     text = '"subcut.model"() ({"subcut.graph"() ({' + '"a.b"() ({' * 70
     text += f"{end}}}) : () -> () " * 71 + '}) {subcut.dialect = "a"} : () -> ()'
-    assert text_of(parse_model(text)).count('"a.b"') == 70
+    assert print_model(parse_model(text)).count('"a.b"') == 70
