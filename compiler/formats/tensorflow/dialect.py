@@ -1,0 +1,91 @@
+"""What TensorFlow's operators mean, as far as cutting needs it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from subcut.compiler.formats.tensorflow.inputs import add_placeholder, constant, node_text
+from subcut.compiler.formats.tensorflow.signatures import signature
+from subcut.compiler.ir.dialect import Dialect
+from subcut.compiler.ir.graph import Attribute, Graph, Model, Op, Value
+from subcut.compiler.ir.types import TensorType
+
+if TYPE_CHECKING:
+    import numpy as np
+
+PLACEHOLDERS = ("Placeholder", "PlaceholderV2", "PlaceholderWithDefault")
+IMPURE = {
+    *PLACEHOLDERS, "Switch", "Merge", "Enter", "Exit", "NextIteration", "LoopCond", "RefSwitch", "RefMerge",
+    "RefEnter", "RefExit", "RefNextIteration", "_SwitchN", "ReadFile", "MatchingFiles", "PyFuncStateless",
+    "SymbolicGradient", "NoOp", "ControlTrigger", "_Arg", "_Retval", "_DeviceArg", "_DeviceRetval",
+}  # fmt: skip
+"""Operators that TensorFlow does not mark as stateful and that are no function of their operands alone."""
+_PRINTERS = {"Print", "PyFunc", "EagerPyFunc"}
+
+
+class TensorFlowDialect(Dialect):
+    """TensorFlow's GraphDef."""
+
+    name = "tf"
+    input_heading = "Add Node Into GraphDef:"
+
+    def attributes(self, op: Op) -> Mapping[str, Attribute]:
+        """Decode the attributes of an operator. Raises ModelError where they are damaged."""
+        from subcut.compiler.formats.tensorflow.attributes import decode_attributes
+
+        return decode_attributes(op)
+
+    def is_stored(self, op: Op) -> bool:
+        """Whether `op` is a Const."""
+        return op.type == "Const"
+
+    def is_pure(self, op: Op) -> bool:
+        """Whether `op` computes from its operands alone; a call does when everything in the function does."""
+        if op.type in IMPURE:
+            return False
+        if op.symbols and op.graph is not None:
+            return self._calls_are_pure(op)
+        found = signature(op.type)
+        return found is not None and not found.stateful
+
+    def _calls_are_pure(self, op: Op) -> bool:
+        assert op.graph is not None
+        functions = op.graph.model.functions
+        seen: set[str] = set()
+        todo = list(op.symbols)
+        while todo:
+            name = todo.pop()
+            if name in seen:
+                continue
+            seen.add(name)
+            if name not in functions:
+                return False
+            for inner in functions[name].ops:
+                todo += inner.symbols
+                if not inner.symbols and inner.type != "NoOp" and not self.is_pure(inner):
+                    return False
+        return True
+
+    def has_side_effect(self, op: Op) -> bool:
+        """Whether `op` prints, asserts, writes: stateful without results, or known to print."""
+        found = signature(op.type)
+        return op.type in _PRINTERS or (found is not None and found.stateful and not found.outputs)
+
+    def feeds(self, model: Model) -> list[Value]:
+        """The placeholders' tensors, and the arguments of a function."""
+        made = [op.results[0] for op in model.main.ops if op.type in PLACEHOLDERS and not op.operands]
+        return [*model.main.inputs, *made]
+
+    def constant_op(self, graph: Graph, value: Value, array: np.ndarray[Any, Any]) -> Op:
+        """A Const of the name that the operator that makes `value` has, or a new one where that is not to be had."""
+        return constant(graph, value, array)
+
+    def add_input(self, graph: Graph, value: Value, start: Op, index: int) -> Value:
+        """Add a Placeholder; see `inputs.add_placeholder`."""
+        return add_placeholder(graph, value)
+
+    def input_text(self, value: Value) -> str:
+        """The Placeholder in the text format of NodeDef."""
+        type = value.type if isinstance(value.type, TensorType) else TensorType()
+        return node_text(value.producer.name if value.producer else value.name, type)
