@@ -43,6 +43,7 @@ class CaffeDialect(Dialect):
     """Caffe's layers."""
 
     name = "caffe"
+    typed_outputs = True  # no text states them, but the shape rules cost next to nothing
     input_heading = "Add Layer Into Prototxt:"
 
     def attributes(self, op: Op) -> Mapping[str, Attribute]:

@@ -42,7 +42,7 @@ class _TextWriter:
         self.graph, self.net = model.main, cast(Source, model.origin).net
         self.file = self.net.file
         self.names = assign(self.graph)
-        self.kept = {op.origin: op for op in self.graph.ops if isinstance(op.origin, LayerText)}
+        self.kept = {op.origin.body: op for op in self.graph.ops if isinstance(op.origin, LayerText)}
         self.rewired: list[dict[str, str]] = []
         self.rope = Rope()
         self.last = b"\n"
@@ -90,8 +90,7 @@ class _TextWriter:
 
     def add_layers(self, field: Field, start: int, stop: int) -> None:
         """A record, or the several of `layer [{ … }, { … }]`."""
-        layers = {op.origin.body: op for op in self.kept.values() if op.origin.field is field}
-        kept = [(node, layers[node]) for node in field.values if isinstance(node, Message) and node in layers]
+        kept = [(node, self.kept[node]) for node in field.values if isinstance(node, Message) and node in self.kept]
         edits = [edit for _, op in kept for edit in self.edits(op)]
         if len(kept) == len(field.values):
             self.add_edited(start, stop, edits)
