@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
+from subcut.compiler.formats.onnx.operators import SHAPE_ARITHMETIC, is_pure
 from subcut.compiler.formats.onnx.tensors import DataFiles
 from subcut.compiler.formats.onnx.types import decode_info, info_text
 from subcut.compiler.ir.dialect import Dialect
-from subcut.compiler.ir.graph import Attribute, Graph, Model, Op, Value
+from subcut.compiler.ir.graph import Attribute, Constant, Graph, Model, Op, Value
 
 if TYPE_CHECKING:
     pass
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 class OnnxDialect(Dialect):
@@ -43,22 +47,73 @@ class OnnxDialect(Dialect):
 
     def is_pure(self, op: Op) -> bool:
         """Whether it is a known operator without randomness, all its bodies included."""
-        from subcut.compiler.formats.onnx.operators import is_pure
-
         return is_pure(op)
+
+    def static_value(self, value: Value) -> np.ndarray[Any, Any] | None:
+        """The numbers of a value that is computed from static shapes alone."""
+        if not _may_be_static(value):
+            return None
+        from subcut.compiler.formats.onnx import fold
+
+        for root in fold.static_roots(value):
+            self._state(root)
+        return fold.static_value(value)
+
+    def static_roots(self, value: Value) -> list[Value]:
+        """The operands of the `Shape` operators that `value` is computed from."""
+        if not _may_be_static(value):
+            return []
+        from subcut.compiler.formats.onnx import fold
+
+        roots = fold.static_roots(value)
+        for root in roots:
+            self._state(root)
+        return roots
+
+    def constant_op(self, graph: Graph, value: Value, array: np.ndarray[Any, Any]) -> Op:
+        """An initialiser; a `Constant` node in files so old that an initialiser must be an input too."""
+        from subcut.compiler.formats.onnx import decode, schema
+        from subcut.compiler.formats.onnx.graphs import Fresh
+        from subcut.compiler.formats.onnx.records import model_record_of
+        from subcut.compiler.ir.types import TensorType, element_of
+
+        type = TensorType(element_of(array.dtype), array.shape)
+        stored: Attribute = Constant(type, lambda: array)
+        old = model_record_of(graph.model).ir_version < 4
+        op = Op("Constant" if old else "initializer", attributes={"value": stored})
+        op.add_result(value.name, type)
+        if not old:
+            op.origin = Fresh(schema.INITIALIZER, decode.encode(value.name, array))
+        return op
+
+    def infer(self, model: Model, wanted: Sequence[Value]) -> None:
+        """Types from the file, else from ONNX's shape inference, which is imported only if need be."""
+        from subcut.compiler.formats.onnx.infer import infer, is_ranked
+
+        for value in wanted:
+            self._state(value)
+        if not all(is_ranked(value.type) for value in wanted):
+            infer(model, wanted, self.files)
+
+    def _state(self, value: Value) -> None:
+        """Take the type that the file states into a value that has none."""
+        from subcut.compiler.formats.onnx.records import body, info_of
+
+        if value.type is None and (place := info_of(value)) is not None:
+            data = self.files.model.data
+            value.type = decode_info(data[body(data, *place) : place[1]])[1]
+
+    def check_region(self, graph: Graph, chosen: Mapping[Op, None]) -> None:
+        """Refuse operators of a function that a caller sets attributes of; note the data files that are needed."""
+        from subcut.compiler.formats.onnx.functions import check_bound
+
+        check_bound(graph, chosen)
 
     def annotate(self, model: Model) -> None:
         """Take the types that the file states into the values."""
-        from subcut.compiler.formats.onnx.records import GraphRecord, body
-
         for graph in model.graphs():
-            record = graph.origin
-            if not isinstance(record, GraphRecord):
-                continue
-            data = record.file.data
             for value in graph.values():
-                if value.type is None and value.name and (place := record.info(value.name)) is not None:
-                    value.type = decode_info(data[body(data, *place) : place[1]])[1]
+                self._state(value)
 
     def add_input(self, graph: Graph, value: Value, start: Op, index: int) -> Value:
         """An input of the same name, so that no reader's record changes."""
@@ -75,6 +130,11 @@ class OnnxDialect(Dialect):
     def needs_type(self, value: Value) -> tuple[bool, bool]:
         """ONNX's checker asks for the rank of a tensor at an edge."""
         return True, True
+
+
+def _may_be_static(value: Value) -> bool:
+    """Whether a look at the producer, cheap enough to be taken for every edge, does not rule it out."""
+    return value.producer is not None and value.producer.type in SHAPE_ARITHMETIC
 
 
 _STORED = ("initializer", "sparse_initializer", "Constant")

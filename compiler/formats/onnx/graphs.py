@@ -291,8 +291,12 @@ def is_whole(graph: Graph) -> bool:
         len(graph.ops) == record.ops
         and tuple(value.name for value in graph.inputs) == record.inputs
         and tuple(value.name for value in graph.outputs) == record.outputs
-        and all(type(op.origin) is tuple and record.start <= op.origin[0] < record.stop for op in graph.ops)
+        and all(_is_from(op.origin, record.start, record.stop) for op in graph.ops)
     )
+
+
+def _is_from(origin: Fresh | Range | None, start: int, stop: int) -> bool:
+    return isinstance(origin, tuple) and start <= origin[0] < stop
 
 
 def is_initializer(op: Op) -> bool:

@@ -27,8 +27,8 @@ _TEXTS = {1: "input", 2: "output", 3: "name", 4: "op_type", 7: "domain", 8: "ove
 class _BigNode:
     """A NodeProto that was scanned by hand."""
 
-    input: list[str] = field(default_factory=list)
-    output: list[str] = field(default_factory=list)
+    input: list[str] = field(default_factory=list[str])
+    output: list[str] = field(default_factory=list[str])
     name: str = ""
     op_type: str = ""
     domain: str = ""
@@ -111,7 +111,7 @@ def _attribute(data: Buffer, start: int, stop: int) -> tuple[str, list[tuple[int
         if kind != LEN:
             continue
         if number == 1:
-            name = data[at:end].decode()
+            name = bytes(data[at:end]).decode()
         elif number in (G, GRAPHS):
             graphs.append((number, at, end))
         elif number in (T, TENSORS):
@@ -130,12 +130,12 @@ def _outside(data: Buffer, start: int, stop: int) -> bool:
     return places[-1:] == [1]
 
 
-def _big_node(data: Buffer, start: int, stop: int) -> _BigNode:
+def _big_node(data: Buffer, start: int, stop: int) -> Node:
     node = _BigNode()
     for number, kind, _, at, end in fields(data, start, stop):
         if kind != LEN or number not in _TEXTS:
             continue
-        text = data[at:end].decode()
+        text = bytes(data[at:end]).decode()
         if number == 1:
             node.input.append(text)
         elif number == 2:

@@ -1,4 +1,4 @@
-"""Where the numbers of a written model's tensors lie: in the model, in one file beside it, or where they are already."""
+"""Where the numbers of a written model's tensors lie: in it, in one file beside it, or where they are already."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from subcut.compiler.storage.rope import Rope
 from subcut.compiler.storage.wire import bytes_field, fields, int_field
 
 ALIGNMENT = 4096
-"""Offsets in external data are multiples of a page, as ONNX's ExternalData.md recommends, so that they can be mapped."""
+"""Offsets in external data are multiples of a page, as ONNX's ExternalData.md asks, so that they can be mapped."""
 WORTHWHILE = 1024
 """Smaller tensors stay in the model: they are cheap there, and shape inference may need them."""
 NEVER = 1 << 62
@@ -23,8 +23,10 @@ NEVER = 1 << 62
 class Placer(Protocol):
     """Decides where a tensor's numbers go."""
 
-    minimum: int
-    """Embedded tensors whose record is not longer than this are not asked about."""
+    @property
+    def minimum(self) -> int:
+        """Embedded tensors whose record is not longer than this are not asked about."""
+        ...
 
     def place(self, tensor: Tensor) -> Rope | None:
         """The TensorProto to write instead of the one that was read; None to keep that."""

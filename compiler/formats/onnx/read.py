@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 from collections import deque
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 from google.protobuf.message import DecodeError
@@ -38,25 +36,12 @@ Scope = dict[str, Value]
 def read_model(path: Path) -> Model:
     """Read the model at `path`. Raises ModelError."""
     file = SourceFile(path)
-    with collector_paused():
-        try:
-            return _Reader(file).model()
-        except WireError as error:
-            raise ModelError(path, str(error), offset=error.offset, expected="an ONNX model") from None
-        except (DecodeError, UnicodeDecodeError) as error:
-            raise ModelError(path, f"a record cannot be decoded: {error}", expected="an ONNX model") from None
-
-
-@contextmanager
-def collector_paused() -> Iterator[None]:
-    """Building a graph makes many objects and no garbage: searching for it would take half of the time."""
-    enabled = gc.isenabled()
-    gc.disable()
     try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
+        return _Reader(file).model()
+    except WireError as error:
+        raise ModelError(path, str(error), offset=error.offset, expected="an ONNX model") from None
+    except (DecodeError, UnicodeDecodeError) as error:
+        raise ModelError(path, f"a record cannot be decoded: {error}", expected="an ONNX model") from None
 
 
 class _Reader:
@@ -82,7 +67,7 @@ class _Reader:
         for n, kind, at, stop in found:
             if n == IR_VERSION and kind == 0:
                 version = signed(read_varint(data, read_varint(data, at, stop)[1], stop)[0])
-        functions = self._function_heads([(at, stop) for n, kind, at, stop in found if n == FUNCTION])
+        functions = self._function_heads([(at, stop) for n, _, at, stop in found if n == FUNCTION])
         opsets = [data[body(data, at, stop) : stop] for n, _, at, stop in found if n == OPSET]
         model.origin = ModelRecord(
             self.file,

@@ -94,12 +94,35 @@ _PRIMITIVE = {
 class Node(Protocol):
     """NodeProto without its attributes."""
 
-    input: Sequence[str]
-    output: Sequence[str]
-    name: str
-    op_type: str
-    domain: str
-    overload: str
+    @property
+    def input(self) -> Sequence[str]:
+        """Names of the operands, empty where one is omitted."""
+        ...
+
+    @property
+    def output(self) -> Sequence[str]:
+        """Names of the results, empty where one is not wanted."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """Name of the operator, empty where it has none."""
+        ...
+
+    @property
+    def op_type(self) -> str:
+        """The operator within its domain."""
+        ...
+
+    @property
+    def domain(self) -> str:
+        """Empty for ONNX's own operators."""
+        ...
+
+    @property
+    def overload(self) -> str:
+        """Which of several functions of one name is called."""
+        ...
 
 
 class OperatorSet(Protocol):

@@ -43,7 +43,7 @@ class Tensor:
     dims: tuple[int, ...] = ()
     number: int = 0
     """TensorProto.DataType."""
-    data: list[tuple[int, int, int, int]] = field(default_factory=list)
+    data: list[tuple[int, int, int, int]] = field(default_factory=list[tuple[int, int, int, int]])
     """Field number, wire type, start and stop of every field that holds numbers."""
     external: dict[str, str] | None = None
     """The external-data entries when the numbers lie in another file."""
