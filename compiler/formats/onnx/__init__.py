@@ -41,7 +41,7 @@ def claims(path: Path, head: bytes, size: int) -> bool:
 
 def read(path: Path, options: ReadOptions) -> Model:
     """Read the model at `path`. Raises ModelError."""
-    from subcut.compiler.formats.onnx.read import read_model
+    from subcut.compiler.formats.onnx.reader import read_model
 
     del options  # none of them concerns ONNX
     return read_model(path)
@@ -52,6 +52,6 @@ def write(model: Model, folder: Path, options: WriteOptions) -> list[Path]:
 
     Raises UserError where `options.link` is not possible.
     """
-    from subcut.compiler.formats.onnx.write import write_model
+    from subcut.compiler.formats.onnx.writer import write_model
 
     return write_model(model, folder, options)

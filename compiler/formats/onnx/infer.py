@@ -12,7 +12,7 @@ from subcut.compiler.formats.onnx.placing import Skeleton
 from subcut.compiler.formats.onnx.records import info_of
 from subcut.compiler.formats.onnx.tensors import DataFiles
 from subcut.compiler.formats.onnx.types import decode_type, encode_type
-from subcut.compiler.formats.onnx.write import model_rope
+from subcut.compiler.formats.onnx.writer import model_rope
 from subcut.compiler.ir.graph import Graph, Model, Op, Value
 from subcut.compiler.ir.types import TensorType, Type
 

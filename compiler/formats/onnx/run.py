@@ -11,7 +11,7 @@ from subcut.compiler.errors import MissingExtra, user_error
 from subcut.compiler.formats.onnx.placing import InPlace
 from subcut.compiler.formats.onnx.records import model_record_of
 from subcut.compiler.formats.onnx.types import NUMBERS
-from subcut.compiler.formats.onnx.write import dialect_of, model_rope
+from subcut.compiler.formats.onnx.writer import dialect_of, model_rope
 from subcut.compiler.ir.graph import Constant, Model, Value
 from subcut.compiler.ir.types import element_of
 from subcut.compiler.storage.files import SourceFile
