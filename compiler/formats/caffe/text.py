@@ -120,10 +120,9 @@ class _Parser:
         at = self.blank(at)
         if self.data[at : at + 1] not in (b";", b",") or at == self.size:
             return at
-        last = found[-1] if found else None
-        if last is None or self.data[last.stop - 1 : last.stop] in (b";", b","):
+        if not found:
             self.fail(at, "a separator without a field before it", "a field")
-        last.stop = at + 1
+        found[-1].stop = at + 1
         return self.blank(at + 1)
 
     def blank(self, at: int) -> int:
