@@ -53,7 +53,12 @@ class Pipeline:
 
 def standard(selection: str, *, infer: bool = True, fold: bool = True, source: str = "<selection>") -> Pipeline:
     """The pipeline of `subcut MODEL SELECTION`."""
-    return Pipeline(Select(selection, source), Cut(infer), Fold(fold), AddInputs(), Prune())
+    return Pipeline(Select(selection, source), *cutting(infer=infer, fold=fold))
+
+
+def cutting(*, infer: bool = True, fold: bool = True) -> tuple[Pass, ...]:
+    """The passes that cut a model to what is selected."""
+    return Cut(infer), Fold(fold), AddInputs(), Prune()
 
 
 def cut(model: Model, selection: str, *, infer: bool = True, fold: bool = True) -> Model:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
+from subcut.compiler.diagnostics import SourceText
 from subcut.compiler.errors import user_error
 from subcut.compiler.ir.graph import Model
 from subcut.passes.base import Pass
@@ -42,5 +43,5 @@ class Select(Pass):
                 "empty-selection", "the selection is empty", help="say what to keep: `from A to B`, or `all`"
             )
         cut = parse(self.text, self.source)
-        model.selection, model.options = resolve(cut, model)
+        model.selection, model.options = resolve(cut, model, SourceText(self.source, self.text))
         return False

@@ -42,12 +42,12 @@ def add_passes(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--timing", action="store_true", help="print what each pass cost")
 
 
-def add_output(parser: argparse.ArgumentParser) -> None:
+def add_output(
+    parser: argparse.ArgumentParser, folder: str = "the result folder (default: a new dump_result_…)"
+) -> None:
     """What is written and what is said."""
     group = parser.add_argument_group("output")
-    group.add_argument(
-        "-o", "--output", type=Path, metavar="DIR", help="the result folder (default: a new dump_result_…)"
-    )
+    group.add_argument("-o", "--output", type=Path, metavar="DIR", help=folder)
     group.add_argument("--force", action="store_true", help="replace an existing result folder")
     group.add_argument(
         "--link", action="store_true", help="ONNX: leave the weights in the original file, point at them"

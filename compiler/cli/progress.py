@@ -49,6 +49,14 @@ class Bar:
         if self._shown is not None:
             self._shown.update(self._task, completed=self._done)
 
+    def print(self, text: str) -> None:
+        """Print to standard output without disturbing the bar."""
+        if self._shown is not None:
+            self._shown.stop()
+        print(text, flush=True)
+        if self._shown is not None:
+            self._shown.start()
+
     def _show(self) -> None:
         from rich.console import Console
         from rich.progress import DownloadColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn

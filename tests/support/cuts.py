@@ -15,7 +15,7 @@ from subcut.compiler.ir.graph import Model, Op
 from subcut.compiler.numbers import distance, same
 from subcut.compiler.pipeline import standard
 from subcut.compiler.verification import Verifier
-from subcut.dsl.format import quote
+from subcut.dsl import words
 
 REFUSALS = {"loop-cut", "unfrozen-variable", "function-attribute", "no-output"}
 """Reasons for which a random cut may be refused: each says that no runnable cut exists there."""
@@ -32,9 +32,14 @@ class Outcome:
     wrong: dict[str, str] = field(default_factory=dict)
 
 
+def quote(name: str) -> str:
+    """A name as a selection spells it, every character of it literal."""
+    return words.quote(words.escape(name))
+
+
 def name_of(op: Op) -> str:
     """How a selection calls an operator."""
-    return quote(op.name) if op.name else "%" + quote(op.results[0].name)
+    return quote(op.name) if op.name else quote(op.results[0].name)
 
 
 def random_selections(model: Model, count: int, seed: int) -> list[str]:
@@ -50,13 +55,6 @@ def random_selections(model: Model, count: int, seed: int) -> list[str]:
         if end not in unique:
             continue
         a, b = name_of(start), name_of(end)
-        if a.startswith("%") or b.startswith("%"):
-            found.append(
-                f"from %{quote(start.results[0].name)} to %{quote(end.results[0].name)}"
-                if start is not end
-                else f"to %{quote(end.results[0].name)}"
-            )
-            continue
         shapes = [f"from {a} to {b}"] * 6 + [f"to {b}", f"from {a}", f"around {a} by 2", f"{a} plus {b}"]
         shapes += [f"after {a} to {b}", f"from %{quote(start.results[0].name)} to {b}"] if start is not end else []
         found.append(choose.choice(shapes))
@@ -93,8 +91,7 @@ def check(
             pipeline.verify_each = True
             manifest = save(pipeline.run(model), folder / str(i), passes=pipeline)
         except UserError as error:
-            assert error.code in REFUSALS, f"{selection}\n{error}"
-            outcome.refused[selection] = error.code
+            (outcome.refused if error.code in REFUSALS else outcome.wrong)[selection] = str(error)
             continue
         cuts[selection] = (folder / str(i), manifest)
     edges = [edge for _, manifest in cuts.values() for edge in [*manifest["inputs"], *manifest["outputs"]]]

@@ -1,0 +1,74 @@
+"""Make every cut of a selection file, each into a result folder of its name.
+
+    subcut apply cuts.subcut -o out      # out/stage2/dump.onnx, out/rest/dump.onnx …
+
+All names are resolved before the first cut is written.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from subcut.compiler.cli import options
+from subcut.compiler.cli.cut import log
+from subcut.compiler.cli.loading import ModelLoader
+from subcut.compiler.cli.progress import Bar
+from subcut.compiler.errors import user_error
+from subcut.compiler.export import save
+from subcut.compiler.formats import ReadOptions, WriteOptions
+from subcut.compiler.pipeline import Pipeline, cutting
+from subcut.compiler.verification import Verifier
+from subcut.dsl.file import SelectionFile, open_file, resolve_file
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("file", metavar="FILE", type=Path, help="a .subcut file")
+    parser.add_argument("--no-infer", action="store_true", help="do not infer the types of edges")
+    parser.add_argument("--no-fold", action="store_true", help="keep inputs whose value follows from static shapes")
+    options.add_output(parser, "the folder that the result folders are made in (default: the current one)")
+    parser.add_argument(
+        "--verify", action="store_true", help="run original and cut, and compare, before a folder appears"
+    )
+    options.add_inputs(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Make the cuts in the order of the file."""
+    file = open_file(args.file)
+    loader = ModelLoader()
+    manifests: list[dict[str, Any]] = []
+    count = 1
+    at = 0
+    with Bar(hidden=args.quiet or args.json) as bar:
+        while at < count:
+            model, cuts = resolve_file(file, loader)
+            count = len(cuts)
+            model.selection, model.options = cuts[at]
+            bar.stage(model.options.name)
+            folder = (args.output or Path.cwd()) / _folder_name(model.options.name)
+            pipeline = Pipeline(*cutting(infer=not args.no_infer, fold=not args.no_fold))
+            pipeline.run(model)
+            check = _verifier(file, args).check if args.verify else None
+            written = WriteOptions(link=args.link, progress=bar.advance)
+            manifests.append(save(model, folder, passes=pipeline, options=written, force=args.force, check=check))
+            if not args.quiet and not args.json:
+                bar.print(log(model, folder))
+            at += 1
+    if args.json:
+        print(json.dumps(manifests, indent=2, ensure_ascii=False))
+    return 0
+
+
+def _verifier(file: SelectionFile, args: argparse.Namespace) -> Verifier:
+    return Verifier(file.model, ReadOptions(weights=file.weights), args.inputs, args.seed)
+
+
+def _folder_name(name: str) -> str:
+    """The name of a cut as a folder: it must be one, inside the output folder."""
+    if not name or name in (".", "..") or "/" in name or "\\" in name or "\0" in name:
+        raise user_error("bad-name", f"`{name}` cannot be the name of a folder", help='name the cut: `as "stage2"`')
+    return name
