@@ -129,7 +129,8 @@ def _resolved(
         except UserError as error:
             found += error.diagnostics
     once = {diagnostic.render(): diagnostic for diagnostic in found}
-    return model, results[: len(file.tree.cuts)], list(once.values())
+    ordered = sorted(once.values(), key=lambda diagnostic: diagnostic.at.start if diagnostic.at else 0)
+    return model, results[: len(file.tree.cuts)], ordered
 
 
 def _resolve_cut(file: SelectionFile, cut: ast.Cut, model: Model, names: Names) -> tuple[Selection, CutOptions]:

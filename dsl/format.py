@@ -10,6 +10,7 @@ from subcut.dsl import ast, words
 from subcut.dsl.parser import parse_file
 
 _COMMENT = re.compile(r'"(?:[^"\\\n]|\\[\s\S])*"|(#[^\n]*)')
+INDENT = "    "
 _NONE: frozenset[str] = frozenset()
 
 
@@ -58,14 +59,9 @@ def format_item(item: ast.Item, reserved: frozenset[str] = _NONE) -> str:
     if isinstance(item, ast.Regex):
         return 're"' + item.pattern.replace('"', '\\"') + '"'
     if isinstance(item, ast.Tensor):
-        return "%" + _sigiled(item.glob)
-    tensor = "" if item.tensor is None else "/%" + _sigiled(item.tensor)
-    return "@" + _sigiled(item.path) + tensor
-
-
-def _sigiled(glob: str) -> str:
-    """A name behind a sigil, where keywords are no keywords."""
-    return glob if glob in words.KEYWORDS else words.quote(glob)
+        return "%" + words.sigiled(item.glob)
+    tensor = "" if item.tensor is None else "/%" + words.sigiled(item.tensor)
+    return "@" + words.sigiled(item.path) + tensor
 
 
 def format_option(option: ast.Option) -> str:
@@ -153,7 +149,7 @@ def _cut_lines(cut: ast.Cut, selection: str) -> list[_Line]:
     if not options:
         return [_Line(f"cut {selection}{name}", cut.span.start, cut.span.stop)]
     head = _Line(f"cut {selection}{name} {{", cut.span.start, cut.selection.span.stop)
-    inner = [_Line(format_option(o), o.span.start, o.span.stop, indent="    ") for o in options]
+    inner = [_Line(format_option(o), o.span.start, o.span.stop, indent=INDENT) for o in options]
     return [head, *inner, _Line("}", cut.span.stop, cut.span.stop)]
 
 
@@ -172,7 +168,7 @@ def _with_comments(lines: Sequence[_Line], comments: list[tuple[int, str]], sour
         trailing = [text for place, text in left if place < following and _same_line(source, line, place)]
         left = left[len(trailing) :]
         result += [""] if line.gap else []
-        result += [line.indent + text for text in leading]
+        result += [(INDENT if line.text == "}" else line.indent) + text for text in leading]
         result.append(line.indent + "  ".join([line.text, *trailing]))
     return result + [text for _, text in left]
 

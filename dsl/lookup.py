@@ -74,7 +74,7 @@ class Lookup:
         """The one tensor that `item` names."""
         _, values = self.tensors(item)
         if len(values) > 1:
-            listed = ", ".join(f"`%{words.quote(words.escape(v.name))}`" for v in values[:3])
+            listed = ", ".join(f"`%{words.sigiled(words.escape(v.name))}`" for v in values[:3])
             message = f"`{self.spelled(item)}` is {len(values)} tensors, and one is needed here"
             self.fail(item.span, "ambiguous-tensor", message, [f"one of {listed}"])
         return values[0]
@@ -99,7 +99,7 @@ class Lookup:
         if len(found) > 1:
             sigil = "%" if isinstance(found[0].nodes[0], Value) else ""
             name = self.spelled(item).removeprefix("%").rpartition("/" if isinstance(item, ast.Scoped) else "\0")[2]
-            listed = [f"`@{words.quote(words.escape(f.scope.address))}/{sigil}{name}`" for f in found[:4]]
+            listed = [f"`@{words.sigiled(words.escape(f.scope.address))}/{sigil}{name}`" for f in found[:4]]
             message = f"`{self.spelled(item)}` is found in {len(found)} bodies"
             self.fail(item.span, "ambiguous-body", message, ["say which: " + " or ".join(listed)])
         return found[0]
@@ -174,6 +174,9 @@ class Lookup:
         types = dict.fromkeys(op.type for op in scope.graph.ops)
         message = f"{where} has no operator of type `{self.spelled(item)}`"
         help = did_you_mean(words.literal(item.glob), types) if isinstance(item, ast.Name) else []
+        if not help and types:
+            listed = [f"`{type}`" for type in types]
+            help = ["its types are " + ", ".join(listed[:6]) + (", …" if len(listed) > 6 else "")]
         self.fail(item.span, "unknown-type", message, help)
 
     def _unknown_op(self, item: ast.Item, glob: str, scope: Scope) -> NoReturn:
@@ -193,7 +196,7 @@ class Lookup:
         self.fail(item.span, "unknown-operator", message, help)
 
     def _tensor_instead(self, item: ast.Item, name: str, value: Value) -> NoReturn:
-        help = f"the tensor is written `%{words.quote(words.escape(name))}`"
+        help = f"the tensor is written `%{words.sigiled(words.escape(name))}`"
         message = f"`{name}` is a tensor, not an operator"
         if value.producer is None:
             message = f"`{name}` is an input of the graph, not an operator"
@@ -206,7 +209,7 @@ class Lookup:
         where = f"`@{scope.address}`" if scope.address else "the model"
         op = scope.op(name)
         if op is not None:
-            results = [f"`%{words.quote(words.escape(v.name))}`" for v in op.results if v.name]
+            results = [f"`%{words.sigiled(words.escape(v.name))}`" for v in op.results if v.name]
             makes = "its results are " if len(results) > 1 else "its result is "
             help = [makes + ", ".join(results[:4])] if results else ["it makes no tensor"]
             self.fail(item.span, "operator-not-tensor", f"`{name}` is an operator, not a tensor", help)

@@ -165,6 +165,12 @@ def _stray_close(m: Mistake) -> Explanation | None:
     return "syntax", f"this `{m.text}` closes nothing", []
 
 
+def _brace(m: Mistake) -> Explanation | None:
+    if m.text != "{" or m.start == "file" or not m.can("PLUS"):
+        return None
+    return "syntax", "options stand in braces only in a selection file", ["separate them with `;`: `… ; tap conv1`"]
+
+
 def _unknown_option(m: Mistake) -> Explanation | None:
     options = [t.lower() for t in _OPTIONS if m.can(t)]
     begins_clause = m.begins_line and m.start == "cut_text" and m.can("_SEP")
@@ -176,7 +182,7 @@ def _unknown_option(m: Mistake) -> Explanation | None:
 
 
 def _option_without_separator(m: Mistake) -> Explanation | None:
-    if m.text.upper() not in _OPTIONS or not m.can("_SEP"):
+    if m.text.upper() not in _OPTIONS or not m.can("_SEP") or m.can("LPAR"):
         return None
     return "syntax", f"`{m.text}` begins an option", [f"separate it with `;`: `… ; {m.text} …`"]
 
@@ -207,9 +213,11 @@ def _option_needs(m: Mistake) -> Explanation | None:
 
 
 def _quoted_text_needed(m: Mistake) -> Explanation | None:
-    if m.expected != {"TEXT"}:
+    if m.expected != frozenset({"TEXT"}):
         return None
     shown = f'"{m.text}"' if m.text else '"…"'
+    if m.before == "=":
+        return "syntax", "a quoted path must follow `=`", [f"`{shown}`"]
     return "syntax", f"a quoted text must follow `{m.before}`", [f"`{m.before} {shown}`"]
 
 
@@ -226,7 +234,7 @@ def _around_needs_by(m: Mistake) -> Explanation | None:
 
 
 def _number_needed(m: Mistake) -> Explanation | None:
-    if m.before != "by" or m.expected != {"NAME"}:
+    if m.before != "by" or m.expected != frozenset({"NAME"}):
         return None
     return "bad-number", "a whole number must follow `by`", ["`around conv1 by 2`"]
 
@@ -276,7 +284,7 @@ def _anything_else(m: Mistake) -> Explanation | None:
 
 _RULES: tuple[Callable[[Mistake], Explanation | None], ...] = (
     _nothing_at_all, _open_quote, _other_quotes, _no_header, _tensor_without_name, _keyword_as_selection,
-    _symbol_for_word, _unclosed_group, _stray_close, _option_without_separator, _unknown_option, _unknown_statement,
+    _symbol_for_word, _unclosed_group, _stray_close, _option_without_separator, _brace, _unknown_option, _unknown_statement,
     _quoted_text_needed, _let_name, _around_needs_by, _number_needed, _option_needs, _name_needed,
     _selection_needed, _two_names, _anything_else,
 )  # fmt: skip

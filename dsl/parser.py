@@ -83,7 +83,7 @@ def _tree(source: SourceText, start: str) -> Tree[Token]:
 
     _check_depth(source)
     try:
-        return _lark(start).parse(source.text)
+        return cast("Tree[Token]", cast("Any", _lark(start)).parse(source.text))
     except UnexpectedInput as error:
         raise explain(source, error, start) from None
 
@@ -106,7 +106,7 @@ def _trees(tree: Tree[Token]) -> list[Tree[Token]]:
 
 
 def _tokens(tree: Tree[Token]) -> list[Token]:
-    return [child for child in tree.children if not hasattr(child, "data")]
+    return [cast("Any", child) for child in tree.children if not hasattr(child, "data")]
 
 
 def _span(node: Tree[Token] | Token) -> Span:

@@ -55,7 +55,7 @@ def path_part(
     part = Part(flow.graph, ops)
     _leave_out(flow, part, path, starts, ends)
     if not part.ops:
-        _nothing_between(lookup, path, ends)
+        _nothing_between(lookup, flow, path, ends)
     _name_edges(flow, part, path, starts, ends)
     return part
 
@@ -115,10 +115,10 @@ def _blocked(lookup: Lookup, flow: Flow, path: ast.Path, starts: Group, ends: Gr
     free = between(flow, _all(starts) if starts else None, _all(ends) if ends else None)
     if not all(any(node in free for node in nodes) for _, nodes in [*starts, *ends]):
         return
-    said = [("passes", item) for group in path.through for item in group[:1]]
-    said += [("avoids", item) for item in path.avoiding[:1]]
-    wanted = " and ".join(f"{verb} `{lookup.spelled(item)}`" for verb, item in said)
-    lookup.fail(said[0][1].span, "disconnected-selection", f"no path {_between(lookup, path)} {wanted}")
+    said = [("passes", group) for group in path.through]
+    said += [("avoids", path.avoiding)] if path.avoiding else []
+    wanted = " and ".join(f"{verb} {_spelled(lookup, items)}" for verb, items in said)
+    lookup.fail(said[0][1][0].span, "disconnected-selection", f"no path {_between(lookup, path)} {wanted}")
 
 
 def _between(lookup: Lookup, path: ast.Path) -> str:
@@ -150,10 +150,15 @@ def _disconnected(lookup: Lookup, flow: Flow, path: ast.Path, item: ast.Item, st
     lookup.fail(item.span, "disconnected-selection", f"nothing leads to `{name}` from {far}")
 
 
-def _nothing_between(lookup: Lookup, path: ast.Path, ends: Group) -> NoReturn:
+def _nothing_between(lookup: Lookup, flow: Flow, path: ast.Path, ends: Group) -> NoReturn:
     for item, nodes in ends:
-        if not path.before and all(isinstance(n, Value) and n.producer is None for n in nodes):
+        makers = [node if isinstance(node, Op) else node.producer for node in nodes]
+        given = [op for op in makers if op is None or op.graph is not flow.graph]
+        if makers and len(given) == len(makers):
             message = f"nothing computes `{lookup.spelled(item)}`: it is an input"
+            lookup.fail(item.span, "empty-selection", message)
+        if makers and all(op is not None and flow.is_stored(op) for op in makers):
+            message = f"nothing computes `{lookup.spelled(item)}`: it is a stored constant"
             lookup.fail(item.span, "empty-selection", message)
     lookup.fail(path.span, "empty-selection", "the selection holds no operator")
 

@@ -21,13 +21,15 @@ class Flow:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self._stored = graph.model.dialect.is_stored
-        self._captures: dict[Op, list[Value]] = {}
-        self._captors: dict[Value, list[Op]] = {}
+        self.captures: dict[Op, list[Value]] = {}
+        """What the bodies of an operator capture."""
+        self.captors: dict[Value, list[Op]] = {}
+        """The operators whose bodies capture a tensor."""
         for op in graph.ops:
             if op.regions:
-                self._captures[op] = op.captured()
-                for value in self._captures[op]:
-                    self._captors.setdefault(value, []).append(op)
+                self.captures[op] = op.captured()
+                for value in self.captures[op]:
+                    self.captors.setdefault(value, []).append(op)
 
     def is_stored(self, op: Op) -> bool:
         """Whether `op` is a stored constant."""
@@ -37,14 +39,14 @@ class Flow:
         """The operators of this graph that read `value`, themselves or in a body."""
         graph = self.graph
         found = [op for op, _ in value.uses if op.graph is graph]
-        return found + self._captors[value] if value in self._captors else found
+        return found + self.captors[value] if value in self.captors else found
 
     def reads(self, op: Op) -> list[Value]:
         """The tensors that `op` reads and this graph computes or is given; no stored constants."""
         operands = [v for v in op.operands if v is not None and (v.producer is None or not self.is_stored(v.producer))]
-        if op not in self._captures:
+        if op not in self.captures:
             return operands
-        captured = [v for v in self._captures[op] if v.producer is None or not self.is_stored(v.producer)]
+        captured = [v for v in self.captures[op] if v.producer is None or not self.is_stored(v.producer)]
         return [*operands, *captured]
 
     def next(self, node: Node) -> Sequence[Node]:
@@ -88,13 +90,71 @@ def between(
     avoid = set(avoiding)
     if through:
         return _through(flow, starts, ends, through, avoid)
-    down = None if starts is None else reachable(starts, flow.next, avoid)
-    up = None if ends is None else reachable(ends, flow.previous, avoid)
-    if down is None or up is None:
-        both = up if down is None else down
-        assert both is not None
-        return both
-    return {node: None for node in up if node in down}
+    if ends is None:
+        assert starts is not None
+        found = _downstream(flow, starts, avoid, None)
+    else:
+        found = _upstream(flow, ends, avoid)
+        if starts is not None:
+            found = _downstream(flow, starts, avoid, found)
+    return {**found, **_named_on_paths(flow, starts, ends, avoid, found)}
+
+
+def _upstream(flow: Flow, ends: Iterable[Node], avoid: set[Node]) -> dict[Op, None]:
+    """The operators on a path to `ends`. The hot loop of every selection, hence flat."""
+    graph, stored, captures = flow.graph, flow.is_stored, flow.captures
+    todo = [node if isinstance(node, Op) else node.producer for node in ends if node not in avoid]
+    found: dict[Op, None] = {}
+    while todo:
+        op = todo.pop()
+        if op is None or op in found or op in avoid or op.graph is not graph:
+            continue
+        if not op.operands and stored(op):
+            continue
+        found[op] = None
+        reads = (*op.operands, *captures[op]) if op in captures else op.operands
+        for value in reads:
+            if value is not None and value.producer not in found and value not in avoid:
+                todo.append(value.producer)
+    return found
+
+
+def _downstream(flow: Flow, starts: Iterable[Node], avoid: set[Node], within: dict[Op, None] | None) -> dict[Op, None]:
+    """The operators on a path from `starts`, of those in `within`."""
+    graph, captors = flow.graph, flow.captors
+    todo = [node for node in starts if isinstance(node, Op)]
+    for node in starts:
+        if isinstance(node, Value) and node not in avoid:
+            todo += flow.readers(node)
+    found: dict[Op, None] = {}
+    while todo:
+        op = todo.pop()
+        if op in found or (within is not None and op not in within) or op in avoid:
+            continue
+        found[op] = None
+        for value in op.results:
+            if value in avoid:
+                continue
+            todo += [user for user, _ in value.uses if user not in found and user.graph is graph]
+            if value in captors:
+                todo += captors[value]
+    return found
+
+
+def _named_on_paths(
+    flow: Flow, starts: Sequence[Node] | None, ends: Sequence[Node] | None, avoid: set[Node], found: dict[Op, None]
+) -> dict[Node, None]:
+    """The tensors among `starts` and `ends` that lie on a path themselves."""
+    first = {v: None for v in starts or () if isinstance(v, Value) and v not in avoid}
+    last = {v: None for v in ends or () if isinstance(v, Value) and v not in avoid}
+    on_path: dict[Node, None] = {}
+    for value in first:
+        if ends is None or value in last or any(op in found for op in flow.readers(value)):
+            on_path[value] = None
+    for value in last:
+        if starts is None or value in first or value.producer in found:
+            on_path[value] = None
+    return on_path
 
 
 def _through(
@@ -115,6 +175,9 @@ def _through(
     every = (1 << len(through)) - 1
     down = _touched(_anywhere(ends, flow.previous, avoid) if starts is None else starts, flow.next, bits, avoid)
     up = _touched(_anywhere(starts, flow.next, avoid) if ends is None else ends, flow.previous, bits, avoid)
+    for node in starts or ():  # a stored constant that is named is a start, though paths go through no other
+        if isinstance(node, Value) and node in down and node not in up:
+            up[node] = _any(_add(up[op], bits.get(node, 0)) for op in flow.readers(node) if op in up)
     return {node: None for node in up if node in down and _complete(down[node], up[node], every)}
 
 
@@ -147,6 +210,13 @@ def _add(sets: int, groups: int) -> int:
     if not groups:
         return sets
     return sum(1 << mask for mask in {mask | groups for mask in _members(sets)})
+
+
+def _any(many: Iterable[int]) -> int:
+    found = 0
+    for sets in many:
+        found |= sets
+    return found
 
 
 def _members(sets: int) -> list[int]:

@@ -39,6 +39,11 @@ def quote(glob: str, reserved: frozenset[str] = frozenset()) -> str:
     return in_quotes(glob)
 
 
+def sigiled(glob: str) -> str:
+    """The canonical spelling behind `%` or `@`, where no word is a keyword."""
+    return glob if glob in KEYWORDS else quote(glob)
+
+
 def in_quotes(glob: str) -> str:
     """A glob between quotes, its own escapes kept."""
     return '"' + re.sub(r'(\\[\s\S])|(["\n])', lambda m: m.group(1) or "\\" + m.group(2), glob) + '"'
