@@ -76,8 +76,8 @@ class Verifier:
         cut = load(files[0], ReadOptions(weights=weights, phase=self.options.phase))
         edges = [*manifest["inputs"], *manifest["outputs"]]
         golden = self.run_original(original, list(dict.fromkeys(edge["tensor"] for edge in edges)))
-        feeds = {edge["name"]: golden[edge["tensor"]] for edge in manifest["inputs"] if edge["tensor"] in golden}
-        if len(feeds) < len(manifest["inputs"]):
+        feeds = feeds_of(cut, manifest, golden)
+        if feeds is None:
             return [Row(edge["name"], edge["tensor"], ABSENT) for edge in manifest["outputs"]]
         names = [edge["name"] for edge in manifest["outputs"]]
         got = _execute(cut, feeds, names)
@@ -97,7 +97,7 @@ class Verifier:
         return Row(edge["name"], edge["tensor"], verdict, largest)
 
     def run_original(self, model: Model, fetch: Sequence[str]) -> dict[str, Any]:
-        """Run the original on the given inputs, or random ones of sizes that it runs with."""
+        """Run the original on the given inputs, or random ones of sizes that it runs with; what was fed comes along."""
         import numpy as np
 
         model.dialect.annotate(model)
@@ -110,11 +110,22 @@ class Verifier:
             random = np.random.default_rng(self.seed)
             feeds = {v.name: given[v.name] if v.name in given else _random(v, random, free) for v in values}
             try:
-                return _execute(model, feeds, fetch)
+                return {**feeds, **_execute(model, feeds, fetch)}
             except SubcutError as error:
                 failure = failure or error
         assert failure is not None
         raise failure
+
+
+def feeds_of(cut: Model, manifest: Mapping[str, Any], golden: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What a cut is fed: the original's tensors at its edges, and what the original was fed where the cut keeps that.
+
+    None when the original did not compute one of them, such as a tensor on a branch that was not taken.
+    """
+    if any(edge["tensor"] not in golden for edge in manifest["inputs"]):
+        return None
+    kept = {value.name: golden[value.name] for value in cut.dialect.feeds(cut) if value.name in golden}
+    return {**kept, **{edge["name"]: golden[edge["tensor"]] for edge in manifest["inputs"]}}
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:

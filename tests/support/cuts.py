@@ -14,7 +14,7 @@ from subcut.compiler.formats import ReadOptions, runner
 from subcut.compiler.ir.graph import Model, Op
 from subcut.compiler.numbers import distance, same
 from subcut.compiler.pipeline import standard
-from subcut.compiler.verification import Verifier
+from subcut.compiler.verification import Verifier, feeds_of
 from subcut.dsl import words
 
 REFUSALS = {"loop-cut", "unfrozen-variable", "function-attribute", "no-output"}
@@ -79,7 +79,6 @@ def check(
     *,
     options: ReadOptions | None = None,
     inputs: Path | None = None,
-    feeds: Mapping[str, Any] | None = None,
 ) -> Outcome:
     """Make every cut, run the original once with every edge fetched, and every cut on the original's tensors."""
     options = options or ReadOptions()
@@ -96,12 +95,7 @@ def check(
         cuts[selection] = (folder / str(i), manifest)
     edges = [edge for _, manifest in cuts.values() for edge in [*manifest["inputs"], *manifest["outputs"]]]
     fetch = list(dict.fromkeys(edge["tensor"] for edge in edges))
-    original = load(path, options)
-    golden = (
-        runner(FORMAT_OF[original.dialect.name]).run(original, feeds, fetch)
-        if feeds is not None
-        else Verifier(path, options, inputs).run_original(original, fetch)
-    )
+    golden = Verifier(path, options, inputs).run_original(load(path, options), fetch)
     for selection, (cut, manifest) in cuts.items():
         _compare(selection, cut, manifest, golden, outcome)
     return outcome
@@ -110,13 +104,13 @@ def check(
 def _compare(
     selection: str, folder: Path, manifest: Mapping[str, Any], golden: Mapping[str, Any], outcome: Outcome
 ) -> None:
-    feeds = {edge["name"]: golden[edge["tensor"]] for edge in manifest["inputs"] if edge["tensor"] in golden}
+    model = load(folder / manifest["files"][0])
+    feeds = feeds_of(model, manifest, golden)
     wanted = [edge for edge in manifest["outputs"] if edge["tensor"] in golden]
-    if len(feeds) < len(manifest["inputs"]) or not wanted:
+    if feeds is None or not wanted:
         outcome.absent.append(selection)
         return
     names = [edge["name"] for edge in wanted]
-    model = load(folder / manifest["files"][0])
     run = runner(FORMAT_OF[model.dialect.name]).run
     try:
         got = run(model, feeds, names)

@@ -246,7 +246,7 @@ def read_weights(file: SourceFile) -> WeightFile:
         record.name = _name(record)
         weights.records.append(record)
         weights.by_name[record.name] = record
-    if not weights.records:
+    if not weights.records and not weights.others:
         raise ModelError(file.path, "holds no layers", offset=0, expected="a .caffemodel")
     return weights
 
