@@ -225,7 +225,7 @@ class Op:
 class Graph:
     """Operators in the order of the file, with inputs and outputs; the main graph, a function or a body."""
 
-    __slots__ = ("inputs", "model", "name", "ops", "origin", "outputs", "owner")
+    __slots__ = ("absent", "inputs", "model", "name", "ops", "origin", "outputs", "owner")
 
     def __init__(self, model: Model, name: str = "", owner: Op | None = None) -> None:
         self.model = model
@@ -235,6 +235,8 @@ class Graph:
         self.inputs: list[Value] = []
         self.outputs: list[Value] = []
         self.ops: list[Op] = []
+        self.absent: list[Value] = []
+        """Results of operators that were left out when the model was read (Caffe's other phases), and that are read."""
         self.origin: Any = None
 
     def add_input(self, name: str, type: Type | None = None) -> Value:

@@ -11,8 +11,9 @@
 The first graph is the main one, the others are functions. SSA names are made fit for MLIR; the real ones stand in
 attributes, so that they survive `mlir-opt`, which renames: `subcut.name` of an operator, `subcut.results` of its
 results (left out where `default_results` tells them), `subcut.inputs` of the arguments of the block it ends. A
-missing optional operand is the result of a `subcut.none`; an operator that others wait for has a last result of
-type `!subcut.control`, which is a last operand of theirs.
+missing optional operand is the result of a `subcut.none`; a value whose maker was left out when the model was read,
+that of a `subcut.absent`; an operator that others wait for has a last result of type `!subcut.control`, which is a
+last operand of theirs.
 """
 
 from __future__ import annotations
@@ -104,11 +105,12 @@ class _Printer:
         inside = set(walked)
         self.waited = {before for op in walked if op.controls for before in op.controls if before in inside}
         self.missing = any(None in op.operands for op in walked)
+        self.absent = graph.absent if inputs is None else []
 
     def graph(self, name: str) -> Iterator[str]:
         """The `subcut.graph` that holds the graph as its region."""
         yield '  "subcut.graph"() ({'
-        yield from self.block(self.inputs, self.ops, self.outputs, {}, "    ")
+        yield from self.block(self.inputs, self.ops, self.outputs, {}, "    ", self.unmade())
         yield f"  }}) {_own({'name': name})} : () -> ()"
 
     def block(
@@ -118,14 +120,15 @@ class _Printer:
         outputs: list[Value],
         own: dict[str, Attribute],
         indent: str,
+        first: Iterable[str] = (),
     ) -> Iterator[str]:
         """Arguments, operators, and the `subcut.output` that carries what MLIR has no place for."""
         if inputs:
             arguments = ", ".join(f"{self.id(v, v.name)}: {self.type(v.type)}" for v in inputs)
             yield f"{indent[2:]}^bb0({arguments}):"
             own = {**own, "inputs": [v.name for v in inputs]}
-        if self.missing and ops is self.ops:
-            yield f'{indent}{self.id(None, "none")} = "subcut.none"() : () -> {NONE}'
+        for line in first:
+            yield f"{indent}{line}"
         for op in ops:
             if op.regions:
                 yield from self.op_with_bodies(op, indent)
@@ -134,6 +137,16 @@ class _Printer:
         operands = ", ".join(self.id(v, v.name) for v in outputs)
         types = ", ".join(self.type(v.type) for v in outputs)
         yield f'{indent}"subcut.output"({operands}){" " + _own(own) if own else ""} : ({types}) -> ()'
+
+    def unmade(self) -> Iterator[str]:
+        """What operators read although no operator of the graph makes it."""
+        if self.missing:
+            yield f'{self.id(None, "none")} = "subcut.none"() : () -> {NONE}'
+        for value in self.absent:
+            assert value.producer is not None
+            own: dict[str, Attribute] = {"kind": value.producer.type, "name": value.producer.name}
+            own["results"] = [value.name]
+            yield f'{self.id(value, value.name)} = "subcut.absent"() {_own(own)} : () -> {self.type(value.type)}'
 
     def op_with_bodies(self, op: Op, indent: str) -> Iterator[str]:
         """An operator with its regions."""

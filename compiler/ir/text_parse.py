@@ -228,10 +228,16 @@ class _Parser:
             for match in statement.results:
                 self.define(statement.scope, match, match[1], None)
             return
+        own = statement.own
+        if statement.kind == "subcut.absent":
+            maker = Op(str(own.get("kind", "")), str(own.get("name", "")))
+            maker.graph = graph
+            self.add_results(maker, "", statement)
+            graph.absent += maker.results
+            return
         dialect, dot, type = statement.kind.partition(".")
         if not dot or dialect == "subcut":
             raise self.error(f"`{statement.kind}` is no kind of operator", statement)
-        own = statement.own
         op = Op(type, str(own.get("name", "")), attributes=statement.attributes)
         op.symbols = tuple(symbol.name for symbol in _items(own.get("symbols")) if isinstance(symbol, Symbol))
         op.regions = statement.regions

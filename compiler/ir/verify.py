@@ -21,8 +21,8 @@ def verify(model: Model, after: str = "") -> None:
 
     1. Graphs, operators and values know what they belong to: model, owner, graph, producer, index of the result.
     2. An operator and a value stand in one place, and values of one graph have different names (or none).
-    3. What an operator reads and a graph gives out is defined in that graph or in one around it. Between a cut and
-       the pass that adds inputs, the tensors that the report calls inputs are left out of this.
+    3. What an operator reads and a graph gives out is defined in that graph or in one around it, or known to be
+       absent. Between a cut and the pass that adds inputs, the inputs that the report tells of may be missing.
     4. Every operand is recorded as a use of its value, once, and every recorded use is such an operand.
     5. The operators that an operator waits for are in its graph.
 
@@ -70,7 +70,8 @@ class _Verifier:
             for op in graph.ops:
                 self.operator(graph, op)
                 todo += [(body, self.around[graph]) for body in op.regions]
-            names = [value.name for value in graph.values() if value.name]
+            self.values.update(graph.absent)
+            names = [value.name for value in (*graph.values(), *graph.absent) if value.name]
             if len(set(names)) != len(names):
                 twice = next(name for name, count in Counter(names).items() if count > 1)
                 self.fail(f"two values are called %{twice}", graph)
@@ -118,7 +119,7 @@ class _Verifier:
 
     def uses(self, graph: Graph) -> None:
         """The recorded uses of a graph's values are as many as the operands, different, and each such an operand."""
-        for value in graph.values():
+        for value in (*graph.values(), *graph.absent):
             for op, slot in value.uses:
                 if op not in self.ops or slot >= len(op.operands) or op.operands[slot] is not value:
                     self.fail(f"{value} is recorded as operand {slot} of {op}, which it is not", graph, value.producer)

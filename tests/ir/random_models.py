@@ -116,7 +116,11 @@ class _Builder:
             for i, type in enumerate(drawn["types"]):
                 plain = drawn["name"] if self.model.dialect.name != "tf" else f"{drawn['name']}:{i}"
                 op.add_result(self.unique(plain, keep=chance.random() < 0.5), type)
-        seen = [*visible, *graph.values()]
+        if depth == 0 and chance.random() < 0.1:
+            maker = Op(drawn["type"], drawn["name"])
+            maker.graph = graph
+            graph.absent.append(maker.add_result(self.unique(drawn["name"]), chance.choice(self.types)))
+        seen = [*visible, *graph.values(), *graph.absent]
         for op in graph.ops:
             self.connect(op, seen)
             op.set_controls(chance.sample(graph.ops, chance.choice([0, 0, 0, min(2, len(graph.ops))])))

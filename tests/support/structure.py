@@ -26,7 +26,7 @@ def _numbers(graphs: list[Graph]) -> dict[Any, int]:
     todo = list(reversed(graphs))
     while todo:
         graph = todo.pop()
-        for value in graph.inputs:
+        for value in (*graph.inputs, *graph.absent):
             numbers[value] = len(numbers)
         for op in graph.ops:
             numbers[op] = len(numbers)
@@ -41,6 +41,7 @@ def _graph(graph: Graph, numbers: dict[Any, int]) -> dict[str, Any]:
         "name": graph.name,
         "owner": numbers.get(graph.owner),
         "inputs": [_value(v, numbers) for v in graph.inputs],
+        "absent": [(v.producer.type, v.producer.name, _value(v, numbers)) for v in graph.absent if v.producer],
         "ops": [_op(op, numbers) for op in graph.ops],
         "outputs": [numbers[v] for v in graph.outputs],
     }

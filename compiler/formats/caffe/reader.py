@@ -37,7 +37,8 @@ def read(path: Path, options: ReadOptions) -> Model:
 def _find_weights(path: Path, options: ReadOptions) -> WeightFile | None:
     if options.weights is not None:
         return read_weights(SourceFile(options.weights))
-    beside = path.with_suffix(".caffemodel")
+    stem = path.name.split(".proto")[0] if ".proto" in path.name else path.stem
+    beside = path.with_name(stem + ".caffemodel")
     return read_weights(SourceFile(beside)) if beside.is_file() else None
 
 
@@ -107,5 +108,6 @@ class _Builder:
         maker = Op(absent.type, shown(absent.name))
         maker.origin, maker.graph = absent, self.graph
         value = maker.add_result("")
+        self.graph.absent.append(value)
         self.write(blob, value)
         return value
