@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Protocol
 
+import goals
 from measure import Memory, machine
 
 from models import COUNTS, Case
@@ -28,9 +29,12 @@ class Result(Protocol):
 HEAD = """\
 # Benchmarks
 
-Made by `python benchmarks/run.py` on {date}: {machine}. Whole processes, medians of {runs} runs in turn, files in the
-page cache. A middle slice is kept of each model. *Limit* is `cp` of the cut's own files. Memory is *anonymous /
-resident*, peaks of one more run: resident counts mapped pages of the model file, which the kernel may drop at will.
+Made by `python benchmarks/run.py` on {date}.
+Machine: {machine}.
+
+Whole processes, medians of {runs} runs in turn, files in the page cache. A middle slice is kept of each model. *Limit*
+is `cp` of the cut's own files. Memory is *anonymous / resident*, peaks of one more run: resident counts mapped pages of
+the model file, which the kernel may drop at will.
 
 """
 TABLE = """\
@@ -50,9 +54,20 @@ def document(results: Mapping[Case, Sequence[Result]], starts: Mapping[str, floa
     """The whole page."""
     date = datetime.date.today().isoformat()
     rows = "".join(row(case, all_, starts) + "\n" for case, all_ in results.items())
-    parts = [HEAD.format(date=date, machine=machine(), runs=runs), TABLE, rows, NOTES]
-    parts += [_peers(results), _growth(results), _starts(starts)]
-    return "\n".join(part.rstrip("\n") + "\n" for part in parts if part).replace("|\n\n|", "|\n|")
+    head = HEAD.format(date=date, machine=machine(), runs=runs) + TABLE + rows + NOTES
+    parts = [head, goals.table(_figures(results, starts)), _peers(results), _growth(results), _starts(starts)]
+    return "\n".join(part.rstrip("\n") + "\n" for part in parts if part)
+
+
+def _figures(results: Mapping[Case, Sequence[Result]], starts: Mapping[str, float]) -> dict[str, float]:
+    """What the goals are held against."""
+    seen = dict(starts)
+    for case, all_ in results.items():
+        for result in all_:
+            if not result.failure:
+                seen[f"{case.name}/{result.name}"] = result.seconds
+                seen[f"{case.name}/{result.name}/anonymous"] = result.memory.anonymous
+    return seen
 
 
 def row(case: Case, results: Sequence[Result], starts: Mapping[str, float]) -> str:

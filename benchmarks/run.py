@@ -104,6 +104,8 @@ def attempt(contender: Contender, once: Callable[[list[str], dict[str, str]], No
         return
     try:
         once(contender.command(clean()), environment(contender.fresh))
+        if not any(OUT.iterdir()):
+            raise Failed("wrote nothing")
     except Failed as failure:
         contender.failure = str(failure)
         print(f"    {contender.name}: {contender.failure}", file=sys.stderr, flush=True)

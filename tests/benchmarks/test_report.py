@@ -1,0 +1,67 @@
+"""The page of figures: what failed, what was missed and what was reached are each told."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+from support.models import ROOT
+
+sys.path.insert(0, str(ROOT / "benchmarks"))
+import goals
+import measure
+import report
+import run
+
+import models
+
+sys.path.remove(str(ROOT / "benchmarks"))
+
+STARTS = {"python -c pass": 0.02, "import subcut": 0.05, "subcut --help": 0.5}
+
+
+def result(name: str, seconds: float, failure: str = "") -> run.Contender:
+    return run.Contender(name, lambda out: [str(out)], False, [seconds], measure.Memory(50 << 20, 30 << 20), failure)
+
+
+def page(*results: run.Contender) -> str:
+    case = models.select(["onnx-chain-100k"])[0]
+    return report.document({case: list(results)}, STARTS, 5)
+
+
+def test_goals_are_reached_or_missed() -> None:
+    text = page(
+        result("subcut", 1.0),
+        result("subcut, first time", 1.1),
+        result("subcut --link", 0.9),
+        result("onnx.utils, no check", 0.4),
+        result("sne4onnx", 0.0, "broke"),
+        result("limit", 0.03),
+    )
+    assert "over onnx.utils without checks | 2 × | 2.5 × | **missed**" in text
+    assert "`import subcut` | 60 ms | 50 ms | reached" in text
+    assert "`subcut --help` | 120 ms | 500 ms | **missed**" in text
+    assert "| 20.0 × |" in text
+    assert "0.400 s, 0.4 ×, 31 / 52 MB | broke |" in text
+
+
+def test_a_failure_of_ours_is_told() -> None:
+    text = page(result("subcut", 0.0, "out of luck"), result("subcut, first time", 1.0), result("limit", 1.0))
+    assert "out of luck" in text
+
+
+def test_every_goal_names_cases_that_exist() -> None:
+    names = {f"{case.name}/{tool}" for case in models.cases() for tool in ["subcut", "subcut --link", "limit"]}
+    seen = dict.fromkeys([*names, "onnx-chain-100k/onnx.utils, no check", *STARTS], 1.0)
+    seen |= {f"{name}/anonymous": 1.0 for name in names}
+    assert goals.table(seen).count("reached") + goals.table(seen).count("missed") == len(goals.GOALS)
+
+
+def test_memory_of_a_process_is_seen(tmp_path: Path) -> None:
+    code = "import time; x = bytearray(50_000_000); x[::4096] = bytes(len(x[::4096])); time.sleep(0.2)"
+    peak = measure.memory([sys.executable, "-c", code], {})
+    assert 50_000_000 < peak.anonymous < 100_000_000
+    assert peak.resident >= peak.anonymous
+    with pytest.raises(measure.Failed, match="no such thing"):
+        measure.memory([sys.executable, "-c", "raise SystemExit('no such thing')"], {})
