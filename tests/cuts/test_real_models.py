@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from support.cuts import check, random_selections
 from support.models import DIGITS, fetched, shared
@@ -19,6 +20,10 @@ WEIGHTS = {
     "caffe-res10_ssd": "res10_ssd/res10_300x300_ssd_iter_140000.caffemodel",
 }
 """Weights that do not lie beside their net under the same name."""
+
+SPEECH = {"input": ("float32", (1, 512)), "state": ("float32", (2, 1, 128)), "sr": ("int64", ())}
+INPUTS = {"onnx-silero_vad": SPEECH, "onnx-silero_ifless": SPEECH}
+"""Element types and shapes of inputs for models that do not run on whatever fits their stated types."""
 
 CAFFE = {
     "mtcnn/det1": (lambda: shared("caffe/mtcnn/det1.prototxt"), 40),
@@ -63,12 +68,27 @@ MODELS = {
 }
 
 
+def write_inputs(path: Path, types: dict[str, tuple[str, tuple[int, ...]]]) -> Path:
+    """Standard normal numbers; a whole number is the sampling rate."""
+    numbers = np.random.default_rng(7)
+    arrays = {
+        name: np.full(shape, 16_000, element) if element == "int64" else numbers.standard_normal(shape).astype(element)
+        for name, (element, shape) in types.items()
+    }
+    np.savez(path, **arrays)
+    return path
+
+
 @pytest.mark.parametrize("name", MODELS)
 def test_random_cuts_equal_the_original(name: str, tmp_path: Path) -> None:
     find, count = MODELS[name]
     path = find()
     options = ReadOptions(weights=fetched(WEIGHTS[name]) if name in WEIGHTS else None)
     selections = random_selections(load(path, options), count, seed=len(name))
-    outcome = check(path, selections, tmp_path, options=options)
+    inputs = write_inputs(tmp_path / "inputs.npz", INPUTS[name]) if name in INPUTS else None
+    outcome = check(path, selections, tmp_path, options=options, inputs=inputs)
     assert not outcome.wrong
-    assert len(outcome.verified) >= count // 2, outcome
+    different = len(set(selections))
+    assert len(outcome.verified) >= different / 2, outcome
+    # The shape of what an operator of a foreign domain makes is known to nobody.
+    assert sum("unknown-type" in text for text in outcome.refused.values()) <= different / 5, outcome
