@@ -6,7 +6,7 @@ from pathlib import Path
 
 from subcut.compiler.formats import ReadOptions, WriteOptions
 from subcut.compiler.ir.graph import Model
-from subcut.compiler.storage.wire import LEN, VARINT, WireError, read_varint
+from subcut.compiler.storage.wire import I32, I64, LEN, VARINT, WireError, read_varint
 
 ENDINGS = (".onnx",)
 
@@ -17,7 +17,7 @@ _KINDS = {1: VARINT, 2: LEN, 3: LEN, 4: LEN, 5: VARINT, 6: LEN, 7: LEN, 8: LEN, 
 def claims(path: Path, head: bytes, size: int) -> bool:
     """Whether the file looks like a ModelProto: its fields have the right numbers and types, up to the graph.
 
-    A GraphDef has only fields of other types at the same numbers; a text file and a caffemodel fail at once.
+    A GraphDef and a caffemodel begin with a field 1 of another type, a text with what is no field at all.
     """
     if path.is_dir():
         return False
@@ -26,17 +26,21 @@ def claims(path: Path, head: bytes, size: int) -> bool:
         while at < len(head):
             key, at = read_varint(head, at, len(head))
             number, kind = key >> 3, key & 7
-            if _KINDS.get(number) != kind:
+            if kind not in _SIZES or _KINDS.get(number, kind) != kind or number == 0:
                 return False
             seen.add(number)
-            value, at = read_varint(head, at, len(head))
-            if kind == LEN:
-                if at + value > size:
-                    return False
-                at += value
+            value = 0
+            if kind in (VARINT, LEN):
+                value, at = read_varint(head, at, len(head))
+            at += value if kind == LEN else _SIZES[kind]
+            if at > size:
+                return False
     except WireError:
-        return bool(seen & {1, 7}) and len(head) < size
+        return len(head) < size and 1 in seen
     return 7 in seen or (1 in seen and at > len(head))
+
+
+_SIZES = {VARINT: 0, I64: 8, LEN: 0, I32: 4}
 
 
 def read(path: Path, options: ReadOptions) -> Model:

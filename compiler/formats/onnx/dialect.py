@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from subcut.compiler.formats.onnx.operators import SHAPE_ARITHMETIC, is_pure
 from subcut.compiler.formats.onnx.tensors import DataFiles
-from subcut.compiler.formats.onnx.types import decode_info, info_text
+from subcut.compiler.formats.onnx.types import decode_info, info_text, is_ranked
 from subcut.compiler.ir.dialect import Dialect
 from subcut.compiler.ir.graph import Attribute, Constant, Graph, Model, Op, Value
 
@@ -88,7 +88,7 @@ class OnnxDialect(Dialect):
 
     def infer(self, model: Model, wanted: Sequence[Value]) -> None:
         """Types from the file, else from ONNX's shape inference, which is imported only if need be."""
-        from subcut.compiler.formats.onnx.infer import infer, is_ranked
+        from subcut.compiler.formats.onnx.infer import infer
 
         for value in wanted:
             self._state(value)
@@ -105,9 +105,15 @@ class OnnxDialect(Dialect):
 
     def check_region(self, graph: Graph, chosen: Mapping[Op, None]) -> None:
         """Refuse operators of a function that a caller sets attributes of; note the data files that are needed."""
+        from subcut.compiler.formats.onnx import external
         from subcut.compiler.formats.onnx.functions import check_bound
 
         check_bound(graph, chosen)
+        model = graph.model
+        for tensor in external.tensors(model, chosen):
+            file = self.files.span(tensor).file
+            if file not in model.sources:
+                model.sources.append(file)
 
     def annotate(self, model: Model) -> None:
         """Take the types that the file states into the values."""

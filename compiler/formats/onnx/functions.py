@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from subcut.compiler.errors import user_error
-from subcut.compiler.formats.onnx.types import encode_type
+from subcut.compiler.formats.onnx.types import agreed, encode_type
 from subcut.compiler.ir.graph import Graph, Model, Op, Value
-from subcut.compiler.ir.types import TensorType, Type
+from subcut.compiler.ir.types import Type
 
 Run = Callable[[Any], Any]
 Take = Callable[[Graph, Any], None]
@@ -52,9 +52,9 @@ def _key(head: Any) -> str:
 
 
 def _infer_one(model: Model, graph: Graph, head: Any, proto: Any, calls: list[Op], run: Run, take: Take) -> None:
-    inputs = [_agreed([_operand_type(op, i) for op in calls]) for i in range(len(graph.inputs))]
-    for value, agreed in zip(graph.inputs, inputs, strict=True):
-        value.type = agreed if value.type is None else value.type
+    inputs = [agreed(*(_operand_type(op, i) for op in calls)) for i in range(len(graph.inputs))]
+    for value, known in zip(graph.inputs, inputs, strict=True):
+        value.type = known if value.type is None else value.type
     alone = proto.__class__()
     alone.ir_version = proto.ir_version
     alone.opset_import.extend(head.opset_import)
@@ -75,22 +75,6 @@ def _infer_one(model: Model, graph: Graph, head: Any, proto: Any, calls: list[Op
 def _operand_type(op: Op, slot: int) -> Type | None:
     operand = op.operands[slot] if slot < len(op.operands) else None
     return operand.type if operand is not None else None
-
-
-def _agreed(types: list[Type | None]) -> Type | None:
-    """What several types have in common."""
-    first = types[0] if types else None
-    for other in types[1:]:
-        if first == other:
-            continue
-        if not isinstance(first, TensorType) or not isinstance(other, TensorType) or first.element != other.element:
-            return None
-        if first.shape is None or other.shape is None or len(first.shape) != len(other.shape):
-            first = TensorType(first.element)
-        else:
-            dims = tuple(a if a == b else None for a, b in zip(first.shape, other.shape, strict=True))
-            first = TensorType(first.element, dims)
-    return first
 
 
 def _same_attributes(calls: list[Op]) -> Mapping[str, Any]:

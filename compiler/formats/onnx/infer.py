@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from subcut.compiler.errors import MissingExtra
-from subcut.compiler.formats.onnx import functions
+from subcut.compiler.formats.onnx import functions, loops
 from subcut.compiler.formats.onnx.placing import Skeleton
 from subcut.compiler.formats.onnx.records import info_of
 from subcut.compiler.formats.onnx.tensors import DataFiles
-from subcut.compiler.formats.onnx.types import decode_type, encode_type
+from subcut.compiler.formats.onnx.types import decode_type, encode_type, is_ranked
 from subcut.compiler.formats.onnx.writer import model_rope
 from subcut.compiler.ir.graph import Graph, Model, Op, Value
 from subcut.compiler.ir.types import TensorType, Type
@@ -27,9 +27,12 @@ def infer(model: Model, wanted: Sequence[Value], files: DataFiles) -> None:
     _state(model.main, proto.graph)
     found = _run(onnx, proto)
     take(model.main, (found or proto).graph)
+    found = loops.settle(model.main, found or proto, lambda one: _run(onnx, one), take)
+    for value in wanted:
+        _take_from_copies(value)
     called = {key for value in wanted if (key := functions.key_of(value)) is not None}
     if called:
-        functions.infer(model, called, found or proto, lambda one: _run(onnx, one), take)
+        functions.infer(model, called, found, lambda one: _run(onnx, one), take)
 
 
 def _onnx() -> Any:
@@ -54,6 +57,9 @@ def _run(onnx: Any, proto: Any) -> Any:
 def _state(graph: Graph, proto: Any) -> None:
     """Tell the inference what is known of tensors beyond what the file says of them."""
     inputs = {info.name: info for info in proto.input}
+    for sparse in proto.sparse_initializer:  # ONNX's inference knows no type for these
+        inputs.setdefault(sparse.values.name, proto.input.add(name=sparse.values.name))
+    del proto.sparse_initializer[:]
     for value in graph.values():
         if value.type is None:
             continue
@@ -79,6 +85,20 @@ def take(graph: Graph, proto: Any) -> None:
                 todo += zip(op.regions, _bodies(node), strict=True)
 
 
+def _take_from_copies(value: Value) -> None:
+    """What `Identity` copies has one type; a graph's output, which is often such a copy, has it stated."""
+    seen = {value: None}
+    todo = [value]
+    while todo and not is_ranked(value.type):
+        current = todo.pop()
+        value.type = joined(value.type, current.type)
+        copies = [result for op, _ in current.uses if op.type == "Identity" for result in op.results]
+        if current.producer is not None and current.producer.type == "Identity":
+            copies += [operand for operand in current.producer.operands if operand is not None]
+        todo += [copy for copy in copies if copy not in seen]
+        seen.update(dict.fromkeys(copies))
+
+
 def _is_initializer(op: Op) -> bool:
     return op.type in ("initializer", "sparse_initializer") and not op.operands
 
@@ -93,13 +113,6 @@ def _bodies(node: Any) -> Iterator[Any]:
 def is_complete(type: Type | None) -> bool:
     """Whether there is nothing left that inference could add."""
     return type.element is not None and type.static if isinstance(type, TensorType) else type is not None
-
-
-def is_ranked(type: Type | None) -> bool:
-    """Whether the type can be written at an edge: element type and rank are known."""
-    if isinstance(type, TensorType):
-        return type.element is not None and type.shape is not None
-    return type is not None
 
 
 def joined(known: Type | None, found: Type | None) -> Type | None:

@@ -14,7 +14,7 @@ from subcut.compiler.errors import ModelError
 from subcut.compiler.formats.onnx import schema
 from subcut.compiler.formats.onnx.types import ELEMENTS
 from subcut.compiler.ir.graph import Constant
-from subcut.compiler.ir.types import SparseType, TensorType
+from subcut.compiler.ir.types import TensorType
 from subcut.compiler.storage.files import SourceFile, Span
 from subcut.compiler.storage.wire import LEN, VARINT, WireError, fields, read_varint, signed
 
@@ -135,9 +135,9 @@ class Sparse:
     dims: tuple[int, ...]
 
     @property
-    def type(self) -> SparseType:
-        """Element type and shape."""
-        return SparseType(self.values.element, self.dims)
+    def type(self) -> TensorType:
+        """Element type and shape of the dense tensor that operators see."""
+        return TensorType(self.values.element, self.dims)
 
 
 def scan_sparse(file: SourceFile, start: int, stop: int) -> Sparse:

@@ -96,6 +96,29 @@ def encode_info(name: str, type: Type | None, old: bytes = b"") -> bytes:
     return bytes_field(1, name) + stated + rest
 
 
+def agreed(*types: Type | None) -> Type | None:
+    """What several types have in common: where tensors differ in a dimension, it is unknown."""
+    first = types[0] if types else None
+    for other in types[1:]:
+        if first == other:
+            continue
+        if not isinstance(first, TensorType) or not isinstance(other, TensorType) or first.element != other.element:
+            return None
+        if first.shape is None or other.shape is None or len(first.shape) != len(other.shape):
+            first = TensorType(first.element)
+        else:
+            dims = tuple(a if a == b else None for a, b in zip(first.shape, other.shape, strict=True))
+            first = TensorType(first.element, dims)
+    return first
+
+
+def is_ranked(type: Type | None) -> bool:
+    """Whether the type can be written at an edge: element type and rank are known."""
+    if isinstance(type, TensorType):
+        return type.element is not None and type.shape is not None
+    return type is not None
+
+
 def same_type(one: Type | None, other: Type | None) -> bool:
     """Whether two types are written alike: ONNX states no layout."""
     return one == other or encode_type(one) == encode_type(other)
