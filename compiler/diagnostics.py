@@ -61,7 +61,12 @@ def _caret(line: str, column: int, at: Location) -> str:
     """Blanks and carets that stand below the marked part of `line`, whatever the width of its characters."""
     marked = line[column - 1 : column - 1 + max(at.stop - at.start, 1)]
     lead = "".join("\t" if c == "\t" else " " * _width(c) for c in line[: column - 1])
-    return lead + "^" * max(sum(map(_width, marked)), 1)
+    return lead + "^" * max(display_width(marked), 1)
+
+
+def display_width(text: str) -> int:
+    """How many columns of a terminal `text` takes: East Asian characters take two, combining ones none."""
+    return len(text) if text.isascii() else sum(map(_width, text))
 
 
 def _width(character: str) -> int:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import datetime
-import gc
 import json
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +12,7 @@ from typing import Any
 from subcut.compiler import manifest
 from subcut.compiler.formats import ReadOptions, WriteOptions, package, recognise
 from subcut.compiler.ir.graph import Model
-from subcut.compiler.pipeline import Pipeline
+from subcut.compiler.pipeline import Pipeline, no_collection
 from subcut.compiler.storage.digest import Hashing
 from subcut.compiler.storage.folder import ResultFolder
 
@@ -25,7 +23,7 @@ def load(path: str | Path, options: ReadOptions | None = None) -> Model:
     Raises ModelError for a file that is missing, damaged or of no known format.
     """
     path = Path(path)
-    with _no_collection():
+    with no_collection():
         return package(recognise(path)).read(path, options or ReadOptions())
 
 
@@ -46,7 +44,8 @@ def save(
     target = Path(folder)
     with ResultFolder(target, force=force, sources=[source.path for source in model.sources]) as temp:
         written = replace(options or WriteOptions(), final=target)
-        files = package(FORMAT_OF[model.dialect.name]).write(model, temp, written)
+        with no_collection():
+            files = package(FORMAT_OF[model.dialect.name]).write(model, temp, written)
         names = [str(step) for step in passes.passes] if passes else []
         content = manifest.build(model, names, files, {path: job.result() for path, job in hashing.items()})
         text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
@@ -68,15 +67,3 @@ def default_folder(parent: Path) -> Path:
         if not folder.exists():
             return folder
         now += datetime.timedelta(seconds=1)
-
-
-@contextmanager
-def _no_collection() -> Generator[None, None, None]:
-    """Reading makes a great many objects and no garbage: looking for some would take most of the time."""
-    was = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was:
-            gc.enable()

@@ -145,19 +145,23 @@ def _find_outputs(selection: Selection, report: Report, options: CutOptions) -> 
     model_outputs = set(graph.outputs)
     have = {edge.value for edge in report.outputs}
     everything = selection.ends is None and not (report.whole and graph.outputs)
-    for op in selection.ops:
-        if graph.model.dialect.is_stored(op) and not (selection.ends and op.results[0] in selection.ends):
+    leaving = everything or selection.leaving or options.tap_leaving
+    asked = {**(selection.ends or {}), **options.taps}
+    makers = {value.producer for value in asked}
+    for op in selection.ops if leaving else [op for op in selection.ops if op in makers]:
+        if graph.model.dialect.is_stored(op) and op not in makers:
             continue
         for value in op.results:
+            if value in have or not value.name or not (leaving or value in asked):
+                continue
             outside = [user for user in value.consumers() if _top(user, graph) not in selection.ops]
-            reason = ""
             if selection.ends is not None and value in selection.ends:
                 reason = why.NAMED_END
             elif value in options.taps:
                 reason = why.TAPPED
-            elif everything or selection.leaving or options.tap_leaving:
+            else:
                 reason = _leaving_reason(value, outside, value in model_outputs, everything or selection.leaving)
-            if reason and value not in have and value.name:
+            if reason:
                 report.outputs.append(Edge(value, reason, op, outside))
 
 

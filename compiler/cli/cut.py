@@ -8,6 +8,7 @@ subcut model.pb "from A to B; tap mid/*; input %x:0 : 1x8xf32"
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import sys
 from pathlib import Path
@@ -43,6 +44,7 @@ def run(args: argparse.Namespace) -> int:
         bar.stage("reading")
         with timing.phase("read"):
             model = load(args.model, options.read_options(args))
+        gc.freeze()
         bar.stage("cutting")
         pipeline = _pipeline(args, timing)
         pipeline.run(model)

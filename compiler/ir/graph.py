@@ -213,10 +213,10 @@ class Op:
 
     def reads(self) -> list[Value]:
         """Every value this operator needs: operands, then what its bodies capture; each once."""
-        values = dict.fromkeys(v for v in self.operands if v is not None)
+        values = [v for v in self.operands if v is not None]
         if self.regions:
-            values.update(dict.fromkeys(self.captured()))
-        return list(values)
+            values += self.captured()
+        return values if len(values) < 2 else list(dict.fromkeys(values))
 
     def __repr__(self) -> str:
         return f"<{self.type} {self.label}>"
@@ -334,7 +334,7 @@ def topological(ops: Iterable[Op]) -> list[Op]:
     """`ops`, each after those of them it reads or waits for; the given order where that leaves a choice."""
     order = list(ops)
     place = {op: i for i, op in enumerate(order)}
-    if all(_before(op, i, place) for i, op in enumerate(order)):
+    if _is_sorted(order, place):
         return order
     done: dict[Op, None] = {}
     started: set[Op] = set()
@@ -363,5 +363,16 @@ def _needs(op: Op) -> list[Op]:
     return [p for p in [*producers, *op.controls] if p.type != "NextIteration"]
 
 
-def _before(op: Op, index: int, place: Mapping[Op, int]) -> bool:
-    return all(place.get(p, -1) < index for p in _needs(op))
+def _is_sorted(order: list[Op], place: Mapping[Op, int]) -> bool:
+    """Whether every operator stands behind what it needs; the common case, so it is made to be fast."""
+    for index, op in enumerate(order):
+        if op.regions or op.controls or op.type == "NextIteration":
+            if any(place.get(p, -1) >= index for p in _needs(op)):
+                return False
+            continue
+        for value in op.operands:
+            if value is None or value.producer is None:
+                continue
+            if place.get(value.producer, -1) >= index and value.producer.type != "NextIteration":
+                return False
+    return True
