@@ -1,4 +1,4 @@
-"""Rules of the whole run: every skipped test says why, and CI skips none for want of models."""
+"""A rule of the whole run: a test that skips says why, or the run fails."""
 
 from __future__ import annotations
 
