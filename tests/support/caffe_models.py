@@ -40,10 +40,13 @@ def read_net(folder: Path, text: str, layers: Mapping[str, tuple[str, Sequence[n
 
 
 def random_weights(
-    model: Model, seed: int = 3
+    model: Model, gain: float = 2.0
 ) -> tuple[dict[str, tuple[str, list[np.ndarray]]], dict[str, tuple[int, ...]]]:
-    """Weights for every layer, of a size that keeps a signal's size through the net; the shapes of the inputs."""
-    random = np.random.default_rng(seed)
+    """Weights for every layer, with shapes of the inputs.
+
+    A `gain` of 2 keeps the size of a signal through convolutions and ReLUs; a net that adds many branches wants less.
+    """
+    random = np.random.default_rng(3)
     known: dict[Value, tuple[int | None, ...] | None] = {v: _stated(v) for v in model.main.inputs}
     inputs = {v.name: _stated(v) or () for v in model.main.inputs}
     layers: dict[str, tuple[str, list[np.ndarray]]] = {}
@@ -55,7 +58,7 @@ def random_weights(
             inputs[op.results[0].name] = tops[0]
         shapes = blob_shapes(Layer(op.type, op.attributes, bottoms, (), len(op.results)))
         if shapes:
-            layers[op.name] = (op.type, [_weights(random, op.type, i, s) for i, s in enumerate(shapes)])
+            layers[op.name] = (op.type, [_weights(random, op.type, i, s, gain) for i, s in enumerate(shapes)])
     return layers, inputs
 
 
@@ -63,9 +66,9 @@ def _stated(value: Value) -> tuple[int, ...] | None:
     return value.type.shape if isinstance(value.type, TensorType) else None
 
 
-def _weights(random: np.random.Generator, kind: str, index: int, shape: tuple[int, ...]) -> np.ndarray:
+def _weights(random: np.random.Generator, kind: str, index: int, shape: tuple[int, ...], gain: float) -> np.ndarray:
     if kind == "BatchNorm":
         return np.ones(shape) if index == 2 else random.uniform(0.5, 1.5, shape) * (index or 0.1)
     if len(shape) > 1:
-        return random.standard_normal(shape) * np.sqrt(2 / np.prod(shape[1:]))
+        return random.standard_normal(shape) * np.sqrt(gain / np.prod(shape[1:]))
     return random.uniform(0.5, 1.5, shape) if index == 0 else random.standard_normal(shape) * 0.1

@@ -22,7 +22,7 @@ def run(model: Model, feeds: Mapping[str, Array], fetch: Sequence[str]) -> dict[
     Only the layers on the way are lowered. A recurrent layer starts from a state of zeros. Raises UserError
     `not-lowerable` or `missing-input`, MissingExtra where onnx or onnxruntime is not installed.
     """
-    given = {name: np.ascontiguousarray(array, np.float32) for name, array in feeds.items()}
+    given = {name: np.asarray(array, np.float32, order="C") for name, array in feeds.items()}
     result = {name: given[name] for name in fetch if name in given}
     rest = [name for name in dict.fromkeys(fetch) if name not in given]
     if not rest:

@@ -95,7 +95,7 @@ class Lowered:
     def constant(self, array: Array, hint: str = "constant") -> str:
         """The name of a new constant."""
         name = self.program.fresh(f"{self.name}/{hint}")
-        self.program.constants[name] = np.ascontiguousarray(array)
+        self.program.constants[name] = np.asarray(array, order="C")
         return name
 
     def blob(self, index: int, shape: Sequence[int], transposed: bool = False) -> str:
