@@ -223,11 +223,10 @@ def _cycles(file: SelectionFile) -> Iterator[Diagnostic]:
         if trail and name == min(trail):
             message = f"`{name}` is made of itself: " + " → ".join([*trail, name])
             yield file.diagnostic(file.lets[name].name_span, "cyclic-let", message)
-    for name, depth in deep.items():
-        if depth == MAX_DEPTH:
-            yield file.diagnostic(
-                file.lets[name].name_span, "too-deep", f"more than {MAX_DEPTH} selections in one another"
-            )
+    too_deep = next((name for name, depth in deep.items() if depth > MAX_DEPTH), None)
+    if too_deep:
+        message = f"more than {MAX_DEPTH} selections in one another"
+        yield file.diagnostic(file.lets[too_deep].name_span, "too-deep", message)
 
 
 def _trail(file: SelectionFile, name: str, deep: dict[str, int]) -> list[str]:
@@ -246,7 +245,7 @@ def _trail(file: SelectionFile, name: str, deep: dict[str, int]) -> list[str]:
                     previous[used] = user
                     following.append(used)
         layer, depth = following, depth + 1
-    deep[name] = min(depth, MAX_DEPTH)
+    deep[name] = depth
     return []
 
 

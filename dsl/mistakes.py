@@ -284,8 +284,8 @@ def _anything_else(m: Mistake) -> Explanation | None:
 
 _RULES: tuple[Callable[[Mistake], Explanation | None], ...] = (
     _nothing_at_all, _open_quote, _other_quotes, _no_header, _tensor_without_name, _keyword_as_selection,
-    _symbol_for_word, _unclosed_group, _stray_close, _option_without_separator, _brace, _unknown_option, _unknown_statement,
-    _quoted_text_needed, _let_name, _around_needs_by, _number_needed, _option_needs, _name_needed,
+    _symbol_for_word, _unclosed_group, _stray_close, _option_without_separator, _brace, _unknown_option,
+    _unknown_statement, _quoted_text_needed, _let_name, _around_needs_by, _number_needed, _option_needs, _name_needed,
     _selection_needed, _two_names, _anything_else,
 )  # fmt: skip
 

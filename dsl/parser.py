@@ -113,7 +113,7 @@ def _span(node: Tree[Token] | Token) -> Span:
     if hasattr(node, "data"):
         meta = cast("Tree[Token]", node).meta
         return Span() if meta.empty else Span(meta.start_pos, meta.end_pos)
-    token = cast("Token", node)
+    token = cast("Any", node)
     return Span(token.start_pos or 0, token.end_pos or 0)
 
 
@@ -202,7 +202,7 @@ def _scoped(source: SourceText, text: str, span: Span) -> ast.Scoped:
     if sigil and (not body.endswith("/") or not tensor):
         _refuse(source, span, "syntax", "a tensor in a body is written `@body/%tensor`")
     path = words.unquote(body[:-1] if sigil else body)
-    if not sigil and "/" not in path.strip("/"):
+    if not sigil and not re.search(r"[\s\S]/[\s\S]", path):
         example = f"`@{words.quote(path.strip('/') or 'body')}/*` is everything in it"
         _refuse(source, span, "syntax", "`@` names a body, but nothing in it", example)
     return ast.Scoped(path, words.unquote(tensor) if sigil else None, span)

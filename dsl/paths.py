@@ -8,7 +8,7 @@ along with whoever reads them.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Union
+from typing import Union, cast
 
 from subcut.compiler.ir.graph import Graph, Op, Value
 
@@ -97,7 +97,10 @@ def between(
         found = _upstream(flow, ends, avoid)
         if starts is not None:
             found = _downstream(flow, starts, avoid, found)
-    return {**found, **_named_on_paths(flow, starts, ends, avoid, found)}
+    tensors = _named_on_paths(flow, starts, ends, avoid, found)
+    nodes = cast("dict[Node, None]", found)
+    nodes.update(tensors)
+    return nodes
 
 
 def _upstream(flow: Flow, ends: Iterable[Node], avoid: set[Node]) -> dict[Op, None]:
