@@ -31,7 +31,7 @@ class OnnxDialect(Dialect):
     def attributes(self, op: Op) -> Mapping[str, Attribute]:
         """The attributes, bodies left out; an initialiser has its tensor as `value`."""
         from subcut.compiler.formats.onnx import attributes
-        from subcut.compiler.formats.onnx.records import model_record_of
+        from subcut.compiler.formats.onnx.records import model_record_of, reading
 
         assert op.graph is not None
         record = model_record_of(op.graph.model)
@@ -39,7 +39,8 @@ class OnnxDialect(Dialect):
             return attributes.stored_attributes(record.tensors[op], self.files)
         if op in record.sparse:
             return attributes.sparse_attributes(record.sparse[op], self.files)
-        return attributes.decode_attributes(record.file, op.origin, self.files)
+        with reading(record.file.path):
+            return attributes.decode_attributes(record.file, op.origin, self.files)
 
     def is_stored(self, op: Op) -> bool:
         """Initialisers and `Constant` nodes."""
@@ -97,23 +98,27 @@ class OnnxDialect(Dialect):
 
     def _state(self, value: Value) -> None:
         """Take the type that the file states into a value that has none."""
-        from subcut.compiler.formats.onnx.records import body, info_of
+        from subcut.compiler.formats.onnx.records import body, info_of, reading
 
-        if value.type is None and (place := info_of(value)) is not None:
-            data = self.files.model.data
-            value.type = decode_info(data[body(data, *place) : place[1]])[1]
+        if value.type is not None:
+            return
+        with reading(self.files.model.path):
+            place = info_of(value)
+            if place is not None:
+                data = self.files.model.data
+                value.type = decode_info(data[body(data, *place) : place[1]])[1]
 
     def check_region(self, graph: Graph, chosen: Mapping[Op, None]) -> None:
         """Refuse operators of a function that a caller sets attributes of; note the data files that are needed."""
         from subcut.compiler.formats.onnx import external
         from subcut.compiler.formats.onnx.functions import check_bound
+        from subcut.compiler.formats.onnx.records import reading
 
         check_bound(graph, chosen)
         model = graph.model
-        for tensor in external.tensors(model, chosen):
-            file = self.files.span(tensor).file
-            if file not in model.sources:
-                model.sources.append(file)
+        with reading(self.files.model.path):
+            files = [self.files.span(tensor).file for tensor in external.tensors(model, chosen)]
+        model.sources += [file for file in dict.fromkeys(files) if file not in model.sources]
 
     def annotate(self, model: Model) -> None:
         """Take the types that the file states into the values."""

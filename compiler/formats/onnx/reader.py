@@ -6,8 +6,6 @@ from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 
-from google.protobuf.message import DecodeError
-
 from subcut.compiler.errors import ModelError
 from subcut.compiler.formats.onnx import schema
 from subcut.compiler.formats.onnx.dialect import OnnxDialect
@@ -18,13 +16,14 @@ from subcut.compiler.formats.onnx.records import (
     Range,
     body,
     model_record_of,
+    reading,
     split,
 )
 from subcut.compiler.formats.onnx.tensors import DataFiles, scan_sparse, scan_tensor
 from subcut.compiler.formats.onnx.types import decode_info
 from subcut.compiler.ir.graph import Graph, Model, Op, Value
 from subcut.compiler.storage.files import SourceFile
-from subcut.compiler.storage.wire import WireError, fields, read_varint, signed
+from subcut.compiler.storage.wire import fields, read_varint, signed
 
 MAX_DEPTH = 60
 """How deep bodies may nest; protobuf itself gives up at about 33."""
@@ -36,12 +35,8 @@ Scope = dict[str, Value]
 def read_model(path: Path) -> Model:
     """Read the model at `path`. Raises ModelError."""
     file = SourceFile(path)
-    try:
+    with reading(path):
         return _Reader(file).model()
-    except WireError as error:
-        raise ModelError(path, str(error), offset=error.offset, expected="an ONNX model") from None
-    except (DecodeError, UnicodeDecodeError) as error:
-        raise ModelError(path, f"a record cannot be decoded: {error}", expected="an ONNX model") from None
 
 
 class _Reader:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from google.protobuf.message import DecodeError
+
+from subcut.compiler.errors import ModelError
 from subcut.compiler.formats.onnx import schema
 from subcut.compiler.formats.onnx.tensors import Sparse, Tensor
 from subcut.compiler.ir.graph import Graph, Model, Op, Value
@@ -75,6 +80,17 @@ class ModelRecord:
     sparse: dict[Op, Sparse] = field(default_factory=dict[Op, Sparse])
     holders: dict[Op, None] = field(default_factory=dict[Op, None])
     """Operators with a tensor in an attribute whose data lies in another file."""
+
+
+@contextmanager
+def reading(path: Path) -> Generator[None]:
+    """Whatever turns out to be damaged inside is a ModelError of the file at `path`."""
+    try:
+        yield
+    except WireError as error:
+        raise ModelError(path, str(error), offset=error.offset, expected="an ONNX model") from None
+    except (DecodeError, UnicodeDecodeError) as error:
+        raise ModelError(path, f"a record cannot be decoded: {error}", expected="an ONNX model") from None
 
 
 def record_of(graph: Graph) -> GraphRecord:
@@ -159,9 +175,12 @@ def _slow_split(
 
 
 def _record(data: Buffer, at: int, stop: int) -> tuple[int, int]:
-    """Field number and end of the record at `at`."""
-    tag, payload = read_varint(data, at, stop)
-    number, kind = tag >> 3, tag & 7
+    """Field number and end of the record at `at`; the number 0 for one that is not length-delimited.
+
+    Every field of a graph is: one that is not is of no meaning to anybody, and kept.
+    """
+    key, payload = read_varint(data, at, stop)
+    number, kind = key >> 3, key & 7
     if number == 0:
         raise WireError(at, "field number 0")
     if kind == LEN:
@@ -175,4 +194,4 @@ def _record(data: Buffer, at: int, stop: int) -> tuple[int, int]:
         raise WireError(at, f"wire type {kind}")
     if end > stop:
         raise WireError(at, f"field {number} ends {end - stop} bytes behind what holds it")
-    return number, end
+    return number if kind == LEN else 0, end

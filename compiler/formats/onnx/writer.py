@@ -11,7 +11,7 @@ from subcut.compiler.formats.onnx.dialect import OnnxDialect
 from subcut.compiler.formats.onnx.graphs import GraphWriter, is_whole
 from subcut.compiler.formats.onnx.link import Links
 from subcut.compiler.formats.onnx.placing import DataFile, InPlace, Placer
-from subcut.compiler.formats.onnx.records import ModelRecord, body, model_record_of, record_of
+from subcut.compiler.formats.onnx.records import ModelRecord, body, model_record_of, reading, record_of
 from subcut.compiler.ir.graph import Graph, Model
 from subcut.compiler.storage.files import Span
 from subcut.compiler.storage.rope import Rope
@@ -67,6 +67,11 @@ def _check_size(content: Rope) -> None:
 
 def model_rope(model: Model, placer: Placer, extra_outputs: Sequence[str] = ()) -> Rope:
     """The ModelProto: every field as it was read, but for graph, functions, operator sets and training."""
+    with reading(model_record_of(model).file.path):
+        return _model_rope(model, placer, extra_outputs)
+
+
+def _model_rope(model: Model, placer: Placer, extra_outputs: Sequence[str]) -> Rope:
     record = model_record_of(model)
     writer = GraphWriter(model, placer, extra_outputs)
     main = writer.graph(model.main, main=True)
