@@ -34,11 +34,19 @@ class SourceFile:
                 raise ModelError(path, "the file is empty", offset=0, expected="a model")
             self.data = mmap.mmap(self.fd, 0, access=mmap.ACCESS_READ)
         except OSError as error:
-            os.close(self.fd)
+            self._close()
             raise ModelError(path, f"cannot be mapped: {error.strerror}") from None
         except ModelError:
-            os.close(self.fd)
+            self._close()
             raise
+
+    def _close(self) -> None:
+        fd, self.fd = self.fd, -1
+        os.close(fd)
+
+    def __del__(self) -> None:
+        if getattr(self, "fd", -1) >= 0:
+            self._close()
 
     def read(self, at: int, size: int) -> bytes:
         """Up to `size` bytes from `at` (within the file), read and not mapped.
