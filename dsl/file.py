@@ -79,7 +79,7 @@ class SelectionFile:
 def open_file(path: Path) -> SelectionFile:
     """Read and parse a selection file. Raises UserError."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise user_error("bad-file", f"{path} is no UTF-8 text: byte {error.start} is wrong") from None
     except OSError as error:

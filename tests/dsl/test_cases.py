@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.graphs import names, read_graph
+from support.graphs import OneModel, names, read_graph
 
 from subcut.compiler.diagnostics import SourceText
 from subcut.compiler.errors import UserError
@@ -116,19 +116,6 @@ def _lines(model: Model, selection: Selection, options: CutOptions) -> Iterator[
 
 def _names(values: dict[Value, None]) -> str:
     return " ".join(f"%{value.name}" for value in values)
-
-
-class OneModel:
-    """A loader that knows one model, whose digest is all `a`."""
-
-    def __init__(self, model: Model) -> None:
-        self.model = model
-
-    def digest(self, model: Path, weights: Path | None) -> str:
-        return "a" * 64
-
-    def load(self, model: Path, weights: Path | None) -> Model:
-        return self.model
 
 
 def whole_file(text: str, model: Model) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""What holds for every selection: it is read back from its canonical form, and paths are what paths are by definition."""
+"""What holds for every selection: it is read back from its canonical form, and its paths are what paths are."""
 
 from __future__ import annotations
 
