@@ -154,6 +154,8 @@ def _find_outputs(selection: Selection, report: Report, options: CutOptions) -> 
         for value in op.results:
             if value in have or not value.name or not (leaving or value in asked):
                 continue
+            if not graph.model.dialect.can_leave(value):
+                continue
             outside = [user for user in value.consumers() if _top(user, graph) not in selection.ops]
             if selection.ends is not None and value in selection.ends:
                 reason = why.NAMED_END

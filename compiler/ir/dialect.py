@@ -84,6 +84,10 @@ class Dialect(ABC):
         """Raise a UserError when `chosen` cannot be cut out of `graph` and run, such as half of a `while` frame."""
         return
 
+    def can_leave(self, value: Value) -> bool:
+        """Whether `value` may be an output of a cut; a tensor inside a TensorFlow 1 loop may not."""
+        return True
+
     @abstractmethod
     def add_input(self, graph: Graph, value: Value, start: Op, index: int) -> Value:
         """Add to `graph` the input number `index` of the cut, standing for `value`, first read by `start`.
@@ -107,10 +111,10 @@ class Dialect(ABC):
         return bool(gone)
 
 
-def reachable_functions(model: Model) -> set[str]:
-    """Names of the functions that the main graph calls, also through other functions and from inside bodies."""
+def reachable_functions(model: Model, roots: Iterable[Op] | None = None) -> set[str]:
+    """Names of the functions that `roots` call (None: the main graph's), also through others and from inside bodies."""
     used: set[str] = set()
-    todo: list[Iterable[Op]] = [model.main.ops]
+    todo: list[Iterable[Op]] = [model.main.ops if roots is None else roots]
     while todo:
         for top in todo.pop():
             for op in top.walk() if top.regions else (top,):

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from subcut.compiler.formats.tensorflow.flow import flow_of
+from subcut.compiler.formats.tensorflow.fold import static_roots, static_value
 from subcut.compiler.formats.tensorflow.inputs import add_placeholder, constant, node_text
+from subcut.compiler.formats.tensorflow.regions import check_region, is_token
 from subcut.compiler.formats.tensorflow.signatures import signature
 from subcut.compiler.ir.dialect import Dialect
 from subcut.compiler.ir.graph import Attribute, Graph, Model, Op, Value
@@ -71,6 +74,36 @@ class TensorFlowDialect(Dialect):
         """Whether `op` prints, asserts, writes: stateful without results, or known to print."""
         found = signature(op.type)
         return op.type in _PRINTERS or (found is not None and found.stateful and not found.outputs)
+
+    def check_region(self, graph: Graph, chosen: Mapping[Op, None]) -> None:
+        """Refuse variables, handles that would have to be fed, and parts of loops and conditionals."""
+        check_region(graph, chosen)
+
+    def can_leave(self, value: Value) -> bool:
+        """Not what is inside a loop, where no one can fetch it, nor a handle."""
+        graph = value.graph
+        return graph is not None and not flow_of(graph).in_loop(value) and not is_token(value)
+
+    def bind(self, model: Model, types: Mapping[Value, Type]) -> None:
+        """Take types that the user stated; inference starts from these tensors."""
+        super().bind(model, types)
+        for value in types:
+            if value.graph is not None:
+                value.graph.origin.stated[value] = None
+
+    def infer(self, model: Model, wanted: Sequence[Value]) -> None:
+        """Find types by TensorFlow's own inference, which is imported for it."""
+        from subcut.compiler.formats.tensorflow.infer import infer
+
+        infer(model, wanted)
+
+    def static_value(self, value: Value) -> np.ndarray[Any, Any] | None:
+        """The numbers of `value` when they follow from shapes alone."""
+        return static_value(value)
+
+    def static_roots(self, value: Value) -> list[Value]:
+        """The tensors whose shapes decide the numbers of `value`."""
+        return static_roots(value)
 
     def feeds(self, model: Model) -> list[Value]:
         """The placeholders' tensors, and the arguments of a function."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from subcut.compiler.errors import user_error
 from subcut.compiler.formats.tensorflow import records
-from subcut.compiler.formats.tensorflow.elements import HANDLES, NUMBERS, data_type_name, encode_shape, shape_text
+from subcut.compiler.formats.tensorflow.elements import NUMBERS, data_type_name, encode_shape, shape_text
 from subcut.compiler.formats.tensorflow.origin import GraphOrigin
 from subcut.compiler.formats.tensorflow.records import reference
 from subcut.compiler.ir.graph import Graph, Op, Value
@@ -35,12 +35,6 @@ def add_placeholder(graph: Graph, value: Value) -> Value:
     It is not for another port than the first, nor while that operator itself is kept: then every reader's record
     changes, and `model.notes["rewired"]` says so.
     """
-    if isinstance(value.type, TensorType) and value.type.element in HANDLES:
-        raise user_error(
-            "handle-edge",
-            f"`%{value.name}` is a handle of type {value.type.element}, for which no numbers can be fed",
-            help=f"select `{value.producer.name}`, which makes it, too" if value.producer else (),
-        )
     name = free_name(graph, value)
     op = Op("Placeholder", name)
     op.origin = placeholder(name, value.type)

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from subcut.compiler.formats.tensorflow.flow import Flow
 from subcut.compiler.formats.tensorflow.library import Library
-from subcut.compiler.ir.graph import Op
+from subcut.compiler.ir.graph import Op, Value
 from subcut.compiler.storage.files import SourceFile
 
 
@@ -25,6 +26,10 @@ class GraphOrigin:
     """Of every operator it had when it was read: what a new one must not be called."""
     taken: tuple[list[Op], set[str]] | None = None
     """The names of the operators in this list, kept up while inputs are added to it."""
+    flow: Flow | None = None
+    """Loops and branches, once somebody has asked."""
+    stated: dict[Value, None] = field(default_factory=dict[Value, None])
+    """Tensors whose types the user states: inference starts from them."""
 
 
 @dataclass

@@ -19,6 +19,9 @@ NODE, LIBRARY, VERSION, VERSIONS, DEBUG = 1, 2, 3, 4, 5
 """Fields of GraphDef (source: tensorflow/core/framework/graph.proto)."""
 
 
+RESERVED = 3
+"""Where the reserve spaces begin among the results of `FusedBatchNorm`, `FusedBatchNormV2` and `FusedBatchNormV3`."""
+
 Place = tuple[int, int, int]
 """Of a node's record: its tag, its content, its end. Tag and content coincide in a function's body."""
 
@@ -60,6 +63,7 @@ class Reader:
         graph.origin = GraphOrigin(self.file)
         made = self.nodes(graph, nodes)
         graph.origin.names = set(connect(graph, made, self.fail))
+        drop_reserved(graph)
         if library.functions:
             from subcut.compiler.formats.tensorflow.functions import read_function
 
@@ -154,6 +158,16 @@ def connect(graph: Graph, nodes: Sequence[Node], fail: Any) -> Mapping[str, Op]:
         if controls:
             op.controls = tuple(controls)
     return by_name
+
+
+def drop_reserved(graph: Graph) -> None:
+    """Forget the results that TensorFlow's batch normalisation keeps for its own gradient, unless somebody reads them.
+
+    In inference they are memory that nobody has written to (source: fused_batch_norm_op.cc).
+    """
+    for op in graph.ops:
+        if op.type.startswith("FusedBatchNorm") and not any(value.uses for value in op.results[RESERVED:]):
+            del op.results[RESERVED:]
 
 
 def _port(text: str, by_name: Mapping[str, Op], known: Mapping[Op, bool]) -> Value | None:
