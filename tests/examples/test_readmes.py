@@ -1,4 +1,4 @@
-"""Every command that an example's README shows is run, in a copy of its folder."""
+"""Every command that an example's README shows is run, in a copy of the examples."""
 
 from __future__ import annotations
 
@@ -28,11 +28,15 @@ def test_every_example_has_commands_to_run() -> None:
 
 @pytest.mark.parametrize("readme", READMES, ids=lambda path: path.parent.name)
 def test_the_commands_of_a_readme_run(readme: Path, tmp_path: Path) -> None:
-    folder = tmp_path / readme.parent.name
-    shutil.copytree(readme.parent, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    examples = tmp_path / "examples"
+    shutil.copytree(ROOT / "examples", examples, ignore=shutil.ignore_patterns("__pycache__"))
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     script = "set -euo pipefail\n" + "\n".join(blocks(readme))
     done = subprocess.run(
-        ["bash", "-c", script], cwd=folder, env={**os.environ, "PATH": path}, capture_output=True, text=True
+        ["bash", "-c", script],
+        cwd=examples / readme.parent.name,
+        env={**os.environ, "PATH": path},
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, f"{script}\n{done.stdout}\n{done.stderr}"
