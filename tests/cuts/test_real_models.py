@@ -5,6 +5,8 @@ Every cut that is refused must be refused for one of the reasons in `support.cut
 
 from __future__ import annotations
 
+import io
+import wave
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +24,18 @@ WEIGHTS = {
 """Weights that do not lie beside their net under the same name."""
 
 SPEECH = {"input": ("float32", (1, 512)), "state": ("float32", (2, 1, 128)), "sr": ("int64", ())}
-INPUTS = {"onnx-silero_vad": SPEECH, "onnx-silero_ifless": SPEECH}
+PICTURE = {"X": ("float32", (2, 784)), "keep_prob": ("float32", ())}
+SOUND = {"wav_data": ("wav", ())}
+INPUTS = {
+    "onnx-silero_vad": SPEECH,
+    "onnx-silero_ifless": SPEECH,
+    "tensorflow-gru": PICTURE,
+    "tensorflow-lstm": PICTURE,
+    "tensorflow-regression": {"X": ("float32", (3,))},
+    "tensorflow-DS_CNN_S": SOUND,
+    "tensorflow-LSTM_S": SOUND,
+    "tensorflow-CRNN_S": SOUND,
+}
 """Element types and shapes of inputs for models that do not run on whatever fits their stated types."""
 
 CAFFE = {
@@ -37,6 +50,8 @@ CAFFE = {
 }
 TENSORFLOW = {
     "DS_CNN_S": (lambda: shared("tensorflow/DS_CNN_S.pb"), 30),
+    "LSTM_S": (lambda: shared("tensorflow/LSTM_S.pb"), 30),
+    "CRNN_S": (lambda: shared("tensorflow/CRNN_S.pb"), 30),
     "gru": (lambda: shared("tensorflow/gru.frozen.pb"), 30),
     "lstm": (lambda: shared("tensorflow/lstm.frozen.pb"), 30),
     "regression": (lambda: shared("tensorflow/regression.frozen.pb"), 6),
@@ -69,14 +84,29 @@ MODELS = {
 
 
 def write_inputs(path: Path, types: dict[str, tuple[str, tuple[int, ...]]]) -> Path:
-    """Standard normal numbers; a whole number is the sampling rate."""
+    """Standard normal numbers; a whole number is the sampling rate; a sound is a second of noise."""
     numbers = np.random.default_rng(7)
-    arrays = {
-        name: np.full(shape, 16_000, element) if element == "int64" else numbers.standard_normal(shape).astype(element)
-        for name, (element, shape) in types.items()
-    }
+    arrays: dict[str, np.ndarray] = {}
+    for name, (element, shape) in types.items():
+        if element == "wav":
+            arrays[name] = np.array(noise(numbers))
+        elif element == "int64":
+            arrays[name] = np.full(shape, 16_000, element)
+        else:
+            arrays[name] = np.asarray(numbers.standard_normal(shape), element)
     np.savez(path, **arrays)
     return path
+
+
+def noise(numbers: np.random.Generator) -> bytes:
+    """A WAV file of one second, 16 kHz, mono; its last byte is not 0, which numpy would drop."""
+    file = io.BytesIO()
+    with wave.open(file, "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(2)
+        sound.setframerate(16_000)
+        sound.writeframes(numbers.integers(257, 3_000, 16_000).astype("<i2").tobytes())
+    return file.getvalue()
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -89,6 +119,6 @@ def test_random_cuts_equal_the_original(name: str, tmp_path: Path) -> None:
     outcome = check(path, selections, tmp_path, options=options, inputs=inputs)
     assert not outcome.wrong
     different = len(set(selections))
-    assert len(outcome.verified) >= different / 2, outcome
+    assert len(outcome.verified) >= max(different - len(outcome.refused), different / 3) * 0.75, outcome
     # The shape of what an operator of a foreign domain makes is known to nobody.
     assert sum("unknown-type" in text for text in outcome.refused.values()) <= different / 5, outcome
