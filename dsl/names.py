@@ -42,8 +42,8 @@ class Scope:
 
     @cached_property
     def values(self) -> dict[str, Value]:
-        """Tensors by name: graph inputs and results."""
-        found = {value.name: value for value in self.graph.inputs if value.name}
+        """Tensors by name: graph inputs, what only a part left out makes, and results."""
+        found = {value.name: value for value in (*self.graph.inputs, *self.graph.absent) if value.name}
         for op in self.graph.ops:
             for value in op.results:
                 if value.name:
