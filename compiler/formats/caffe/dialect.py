@@ -146,6 +146,7 @@ class CaffeDialect(Dialect):
             place = sum(isinstance(other.origin, AddedInput) for other in graph.ops)
             graph.insert(place, op)
         new.origin = blob_of(value)
+        graph.absent = [other for other in graph.absent if other is not value]
         return new
 
     def input_text(self, value: Value) -> str:

@@ -8,7 +8,7 @@ from typing import cast
 from subcut.compiler.errors import user_error
 from subcut.compiler.formats import WriteOptions
 from subcut.compiler.formats.caffe.dialect import AddedInput
-from subcut.compiler.formats.caffe.names import assign, blob_of
+from subcut.compiler.formats.caffe.names import assign
 from subcut.compiler.formats.caffe.net import LayerText, string_of
 from subcut.compiler.formats.caffe.render import header_text, input_layer, parameter_layer
 from subcut.compiler.formats.caffe.text import Field, Message, Node, extents, quoted, shown
@@ -117,7 +117,13 @@ class _TextWriter:
             for i, (node, value) in enumerate(zip(nodes, values, strict=True)):
                 if value is None:
                     continue
-                old, new = string_of(self.file, node), self.names.get(value, blob_of(value))
+                if value not in self.names:
+                    raise user_error(
+                        "undefined-tensor",
+                        f"`{op.label}` reads `%{value.name}`, which nothing in the net that is written makes",
+                        help="run the pass `add-inputs` after `cut`, or read the net in another phase or stage",
+                    )
+                old, new = string_of(self.file, node), self.names[value]
                 if old != new:
                     found.append((node, quoted(new)))
                     note = {"operator": op.label, "operand": f"{kind} {i}", "from": shown(old), "to": shown(new)}

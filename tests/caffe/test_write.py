@@ -1,0 +1,448 @@
+"""Written cuts: the bytes of what is kept, and the very dataflow of the original, whatever was left out."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from support.caffe_nets import by_name, caffemodel, cut, layer, net, wiring
+from support.models import SHARED, fetched, shared
+
+from subcut.compiler.errors import UserError
+from subcut.compiler.formats import ReadOptions, WriteOptions, package
+from subcut.compiler.formats.caffe.net import LayerText
+from subcut.compiler.formats.caffe.weights import blobs_of
+from subcut.compiler.ir.graph import Model, Op, Value
+from subcut.compiler.ir.selection import CutOptions, Selection
+from subcut.compiler.ir.types import TensorType
+from subcut.passes import AddInputs, Cut, Fold, Prune
+
+CAFFE = package("caffe")
+REAL = sorted(p.relative_to(SHARED).as_posix() for p in SHARED.glob("caffe/*/*.prototxt")) or [
+    "caffe/mtcnn/det1.prototxt"
+]
+WITH_WEIGHTS = [f"caffe/mtcnn/det{i}.prototxt" for i in (1, 2, 3)]
+
+
+def relu(name: str, bottom: str, top: str) -> str:
+    return f'layer {{ name: "{name}" type: "ReLU" bottom: "{bottom}" top: "{top}" }}\n'
+
+
+def chosen(model: Model, ops: set[Op], outputs: set[Value] | None = None) -> Model:
+    """Cut `model` to `ops` by the passes; a shape that is not known is made up, and `outputs` are tapped."""
+    graph = model.main
+    model.selection = Selection(graph, {op: None for op in graph.ops if op in ops})
+    model.options = CutOptions(taps={v: None for v in graph.values() if v in (outputs or ())})
+    model.dialect.infer(model, list(graph.values()))
+    for op in graph.ops:
+        for value in [*op.operands, *op.results]:
+            if value is not None and not (isinstance(value.type, TensorType) and value.type.static):
+                value.type = TensorType("f32", (1, 2, 3, 4))
+    for step in (Cut(infer=False), Fold(), AddInputs(), Prune()):
+        step.apply(model)
+    return model
+
+
+def check_dataflow(original: Model, ops: set[Op], written: Model, names: dict[Value, str]) -> None:
+    """Every kept layer reads the same layers' tops, or an input that stands for what was left out."""
+    kept = [op for op in original.main.ops if op in ops]
+    layers = [op for op in written.main.ops if not op.name.partition("_input_")[1] or op.name in {o.name for o in kept}]
+    assert [op.name for op in layers] == [op.name for op in kept]
+    counterpart = {v: w for a, b in zip(kept, layers, strict=True) for v, w in zip(a.results, b.results, strict=True)}
+    stands_for: dict[Value, Value] = {}
+    for old, new in zip(kept, layers, strict=True):
+        assert (old.type, dict(old.attributes)) == (new.type, dict(new.attributes))
+        for before, after in zip(old.operands, new.operands, strict=True):
+            assert before is not None
+            assert after is not None
+            if before in counterpart:
+                assert after is counterpart[before], f"{old.name} reads another version of {before.name}"
+                continue
+            assert after.producer is None or after.producer.type == "Input"
+            assert stands_for.setdefault(before, after) is after
+    assert len(set(stands_for.values())) == len(stands_for), "two tensors came to one input"
+    for before, after in counterpart.items():
+        assert names[before] == after.name
+
+
+def check_caffe_accepts(written: Model) -> None:
+    """`Net::AppendTop`: a blob is written again only by a layer that works in place on it, top by top."""
+    seen = {v.origin for v in written.main.inputs}
+    assert len(seen) == len(written.main.inputs)
+    for op in written.main.ops:
+        for value in op.results:
+            in_place = value.index < len(op.operands) and op.operands[value.index].origin == value.origin  # type: ignore[union-attr]
+            assert in_place or value.origin not in seen, f"{op.name} writes {value.origin!r} again"
+            seen.add(value.origin)
+
+
+def check_outputs_survive(written: Model, names: list[str]) -> None:
+    """What the cut gives out is the last that its blob holds."""
+    values = {v.name: v for v in written.main.values()}
+    for name in names:
+        assert values[name].name == values[name].origin.decode("utf-8", "backslashreplace")
+
+
+def random_choice(model: Model, rng: random.Random) -> tuple[set[Op], set[Value]]:
+    ops = model.main.ops
+    if rng.random() < 0.5:
+        start = rng.randrange(len(ops))
+        found = set(ops[start : start + rng.randint(1, 30)])
+    else:
+        found = {op for op in ops if rng.random() < rng.choice([0.1, 0.5, 0.9])}
+    found = found or {ops[0]}
+    return found, {v for op in found for v in op.results if rng.random() < 0.2}
+
+
+@pytest.mark.parametrize("name", REAL)
+@pytest.mark.parametrize("seed", range(6))
+def test_random_cuts_of_real_nets_keep_the_dataflow(name: str, seed: int, tmp_path: Path) -> None:
+    path = shared(name)
+    rng = random.Random(seed)
+    for _ in range(3):
+        original, model = CAFFE.read(path, ReadOptions()), CAFFE.read(path, ReadOptions())
+        ops, outputs = random_choice(model, rng)
+        places = {i for i, op in enumerate(model.main.ops) if op in ops}
+        tapped = [(op.name, v.index) for op in model.main.ops for v in op.results if v in outputs]
+        before = {v: v for op in original.main.ops for v in op.results}
+        cut_model = chosen(model, ops, outputs)
+        names = cut_model.dialect.written_names(cut_model)
+        CAFFE.write(cut_model, tmp_path, WriteOptions(stem=f"s{rng.random()}"))
+        written = CAFFE.read(sorted(tmp_path.glob("*.prototxt"))[0], ReadOptions(weights=None))
+        for file in tmp_path.iterdir():
+            file.unlink()
+        same_place = {i: op for i, op in enumerate(original.main.ops) if i in places}
+        pairs = zip(same_place.values(), (op for op in cut_model.main.ops if op in ops), strict=True)
+        by_original = {a: names[b] for x, y in pairs for a, b in zip(x.results, y.results, strict=True)}
+        assert before.keys() >= by_original.keys()
+        check_dataflow(original, set(same_place.values()), written, by_original)
+        check_caffe_accepts(written)
+        kept = by_name(cut_model)
+        check_outputs_survive(written, [names[kept[op].results[i]] for op, i in tapped if op in kept])
+
+
+@st.composite
+def wild_nets(draw: Any) -> str:
+    """Nets that write few blobs again and again, in place and not."""
+    blobs = ["a", "b", "c"]
+    text = 'input: "a" input_shape { dim: 2 }\n'
+    have = ["a"]
+    for i in range(draw(st.integers(1, 10))):
+        bottoms = draw(st.lists(st.sampled_from(have), min_size=1, max_size=3))
+        fresh = [blob for blob in blobs if blob not in have]
+        tops = [draw(st.sampled_from([bottoms[0], *(fresh or [f"d{i}"])]))]
+        if draw(st.booleans()):
+            tops.append(f"e{i}")
+        have += [top for top in tops if top not in have]
+        wires = "".join(f'bottom: "{b}" ' for b in bottoms) + "".join(f'top: "{t}" ' for t in tops)
+        text += f'layer {{ name: "l{i}" type: "Any" {wires}}}\n'
+    return text
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(text=wild_nets(), seed=st.integers(0, 1 << 30))
+def test_cuts_of_wild_nets_keep_the_dataflow(tmp_path_factory: pytest.TempPathFactory, text: str, seed: int) -> None:
+    folder = tmp_path_factory.mktemp("wild")
+    original, model = net(folder, text), net(folder, text)
+    rng = random.Random(seed)
+    ops = {op for op in model.main.ops if rng.random() < 0.6} or {model.main.ops[0]}
+    outputs = {v for op in ops for v in op.results if rng.random() < 0.4}
+    names_kept = {op.name for op in ops}
+    tapped = [(op.name, v.index) for op in model.main.ops for v in op.results if v in outputs]
+    cut_model = chosen(model, ops, outputs)
+    names = cut_model.dialect.written_names(cut_model)
+    CAFFE.write(cut_model, folder, WriteOptions())
+    written = CAFFE.read(folder / "dump.prototxt", ReadOptions())
+    kept, twins = by_name(cut_model), by_name(original)
+    by_original = {twins[n].results[i]: names[v] for n in names_kept for i, v in enumerate(kept[n].results)}
+    check_dataflow(original, {twins[n] for n in names_kept}, written, by_original)
+    check_caffe_accepts(written)
+    check_outputs_survive(written, [names[kept[op].results[i]] for op, i in tapped])
+
+
+@pytest.mark.parametrize("name", WITH_WEIGHTS)
+def test_a_cut_of_all_is_the_same_text_and_the_same_records(name: str, tmp_path: Path) -> None:
+    path = shared(name)
+    model = CAFFE.read(path, ReadOptions())
+    cut(model, "all", tmp_path / "out")
+    assert (tmp_path / "out" / "dump.prototxt").read_bytes() == path.read_bytes()
+    old, new = model.origin.weights, CAFFE.read(tmp_path / "out" / "dump.prototxt", ReadOptions()).origin.weights
+    mine = [r for r in old.records if r.name.decode() in by_name(model)]
+    assert [(r.name, r.file.data[r.start : r.stop]) for r in mine] == [
+        (r.name, r.file.data[r.start : r.stop]) for r in new.records
+    ]
+
+
+@pytest.mark.parametrize("name", [n for n in REAL if "deploy" in n or "lenet.p" in n])
+def test_a_cut_of_all_is_the_same_text(name: str, tmp_path: Path) -> None:
+    path = shared(name)
+    cut(CAFFE.read(path, ReadOptions()), "all", tmp_path / "out")
+    assert (tmp_path / "out" / "dump.prototxt").read_bytes() == path.read_bytes()
+
+
+def test_the_record_of_a_kept_layer_is_the_text_it_was(tmp_path: Path) -> None:
+    text = (
+        '# the net\nname: "n"  # its name\n\ninput: "x"\ninput_shape { dim: 2 }\n\n'
+        '# first\nlayer { name: "a" type: "ReLU" bottom: "x" top: "y" }  # behind a\n'
+        '# second\r\nlayer{name:"b"type:"Odd"bottom:"y"top:"z"odd_param<v:[1,2];>unknown: 7}\t# behind b\n'
+        '# third\nlayer { name: "c" type: "ReLU" bottom: "z" top: "w" }'
+    )
+    cut(net(tmp_path, text), "b", tmp_path / "out")
+    assert (tmp_path / "out" / "dump.prototxt").read_bytes().decode() == (
+        '# the net\nname: "n"  # its name\n'
+        'layer {\n  name: "b_input_0"\n  type: "Input"\n  top: "y"\n  input_param { shape { dim: 2 } }\n}\n'
+        '# second\r\nlayer{name:"b"type:"Odd"bottom:"y"top:"z"odd_param<v:[1,2];>unknown: 7}\t# behind b\n'
+    )
+
+
+def test_line_endings_are_kept(tmp_path: Path) -> None:
+    text = 'input: "x"\r\ninput_shape { dim: 2 }\r\n' + relu("a", "x", "y").replace("\n", "\r\n")
+    cut(net(tmp_path, text + relu("b", "y", "z")), "b", tmp_path / "out")
+    raw = (tmp_path / "out" / "dump.prototxt").read_bytes()
+    assert raw.count(b"\r\n") == 6
+    assert raw.replace(b"\r\n", b"").count(b"\n") == 1  # that of the layer, which had none
+
+
+def test_records_on_one_line_are_cut_apart(tmp_path: Path) -> None:
+    text = 'input:"x"input_dim:1 input_dim:1,input_dim:1;input_dim:9 ' + relu("a", "x", "y").strip()
+    text += relu("b", "y", "z").strip() + relu("c", "z", "x").strip() + ";" + relu("d", "x", "v").strip()
+    _, found = cut(net(tmp_path, text), "b plus d", tmp_path / "out")
+    assert wiring(found) == {"b_input_0": [], "d_input_0": [], "b": ["b_input_0"], "d": ["d_input_0"]}
+
+
+def test_layers_of_one_list_are_cut_apart(tmp_path: Path) -> None:
+    text = 'input: "x" input_shape { dim: 2 } layer [ { name: "a" bottom: "x" top: "y" type: "ReLU" }, '
+    text += '{ name: "b" bottom: "y" top: "z" type: "ReLU" }, < name: "c" bottom: "z" top: "w" type: "ReLU" > ]'
+    _, found = cut(net(tmp_path, text), "a plus c", tmp_path / "out")
+    assert wiring(found) == {"c_input_0": [], "a": ["%x"], "c": ["c_input_0"]}
+
+
+D6 = 'name: "pool1_input_0" type: "Input" top: "conv1" input_param { shape { dim: 1 dim: 64 dim: 112 dim: 112 } }'
+
+
+def test_the_cut_of_mindstudios_manual(tmp_path: Path) -> None:
+    """Rows D6 and D9: the added layer, its top, and the layers in order."""
+    model = CAFFE.read(shared("caffe/prototxt/prototxt_ResNet-152-deploy.prototxt"), ReadOptions())
+    manifest, found = cut(model, "from pool1 to res2a_relu", tmp_path / "out")
+    assert model.report is not None
+    (edge,) = model.report.inputs
+    assert edge.new is not None
+    assert model.dialect.input_text(edge.new) == D6
+    assert manifest["inputs"][0]["name"] == "conv1"
+    exported = [op["name"] for op in manifest["operators"]]
+    assert exported[:4] == ["pool1", "res2a_branch1", "bn2a_branch1", "scale2a_branch1"]
+    assert exported[-2:] == ["res2a", "res2a_relu"]
+    assert [op.name for op in found.main.ops] == ["pool1_input_0", *exported]
+    assert "rewired" not in manifest
+
+
+IN_PLACE = (
+    'input: "x" input_shape { dim: 2 }\n'
+    + relu("a", "x", "y")
+    + relu("s", "y", "s")
+    + relu("b", "y", "y")
+    + relu("t", "y", "t")
+)
+
+
+def test_two_versions_of_a_blob_enter_under_two_names(tmp_path: Path) -> None:
+    manifest, found = cut(net(tmp_path, IN_PLACE), "s plus t", tmp_path / "out")
+    assert wiring(found) == {"s_input_0": [], "t_input_0": [], "s": ["s_input_0"], "t": ["t_input_0"]}
+    assert [(e["name"], e["tensor"]) for e in manifest["inputs"]] == [("y", "y:0"), ("y_1", "y")]
+    assert manifest["rewired"] == [{"operator": "t", "operand": "bottom 0", "from": "y", "to": "y_1"}]
+    assert 'name: "s" type: "ReLU" bottom: "y" top: "s"' in (tmp_path / "out" / "dump.prototxt").read_text()
+
+
+def test_a_tapped_version_is_not_overwritten(tmp_path: Path) -> None:
+    manifest, found = cut(net(tmp_path, IN_PLACE), "a plus b plus t; tap a", tmp_path / "out")
+    assert wiring(found) == {"a": ["%x"], "b": ["a"], "t": ["b"]}
+    names = {e["tensor"]: e["name"] for e in manifest["outputs"]}
+    assert names["y:0"] == "y"
+    assert {v.name for v in found.main.values()} >= set(names.values())
+    assert [(note["operator"], note["operand"], note["to"]) for note in manifest["rewired"]] == [
+        ("b", "top 0", "y_1"),
+        ("t", "bottom 0", "y_1"),
+    ]
+
+
+def test_a_renamed_blob_is_still_overwritten_in_place(tmp_path: Path) -> None:
+    text = IN_PLACE + relu("u", "y", "y") + relu("v", "y", "v")
+    _, found = cut(net(tmp_path, text), "s plus u plus v", tmp_path / "out")
+    ops = by_name(found)
+    assert wiring(found)["v"] == ["u"]
+    assert ops["u"].results[0].origin == ops["u"].operands[0].origin == b"y_1"  # type: ignore[union-attr]
+
+
+def test_an_added_layer_takes_no_name_of_another(tmp_path: Path) -> None:
+    text = 'input: "x" input_shape { dim: 2 }\n' + relu("a", "x", "y") + relu("b", "y", "z")
+    _, found = cut(net(tmp_path, text + relu("b_input_0", "z", "w")), "from b", tmp_path / "out")
+    assert wiring(found) == {"b_input_0_1": [], "b": ["b_input_0_1"], "b_input_0": ["b"]}
+
+
+V1 = """name: "old"
+input: "x"
+input_dim: 1
+input_dim: 2
+input_dim: 3
+input_dim: 4
+input: "p"
+input_dim: [1, 1, 1, 1]
+layers { name: "a" type: RELU bottom: "x" top: "y" }
+layers { name: "b" type: FLATTEN bottom: "y" top: "z" }
+layers { name: "c" type: RELU bottom: "z" top: "w" }
+layers { name: "d" type: RELU bottom: "p" top: "q" }
+"""
+
+
+def test_a_v1_net_gets_header_inputs(tmp_path: Path) -> None:
+    """Caffe refuses `layer` beside `layers`, and V1 has no `Input` type."""
+    model = net(tmp_path, V1)
+    _, found = cut(model, "b", tmp_path / "out")
+    text = (tmp_path / "out" / "dump.prototxt").read_text()
+    assert "layer {" not in text
+    assert 'input: "y"\ninput_dim: 1\ninput_dim: 2\ninput_dim: 3\ninput_dim: 4\n' in text
+    assert '"x"' not in text
+    assert wiring(found) == {"b": ["%y"]}
+    assert model.report is not None
+    (edge,) = model.report.inputs
+    assert edge.new is not None
+    expected = 'input: "y" input_dim: 1 input_dim: 2 input_dim: 3 input_dim: 4'
+    assert model.dialect.input_text(edge.new).strip() == expected
+
+
+def test_a_v1_header_that_mixes_ranks_is_written_as_shapes(tmp_path: Path) -> None:
+    _, found = cut(net(tmp_path, V1), "a plus c", tmp_path / "out")
+    assert [(v.name, str(v.type)) for v in found.main.inputs] == [("x", "1x2x3x4xf32"), ("z", "1x24xf32")]
+
+
+def test_a_header_keeps_the_inputs_that_are_read(tmp_path: Path) -> None:
+    _, found = cut(net(tmp_path, V1), "d", tmp_path / "out")
+    assert [(v.name, str(v.type)) for v in found.main.inputs] == [("p", "1x1x1x1xf32")]
+
+
+def test_a_v0_header_has_four_dimensions(tmp_path: Path) -> None:
+    """`UpgradeV0Net` copies `input_dim` and forgets `input_shape`."""
+    text = 'input: "x" input_dim: 1 input_dim: 2 input_dim: 3 input_dim: 4\n'
+    text += 'layers { layer { name: "fc" type: "innerproduct" num_output: 5 } bottom: "x" top: "y" }\n'
+    text += 'layers { layer { name: "r" type: "relu" } bottom: "y" top: "y" }\n'
+    _, found = cut(net(tmp_path, text), "r", tmp_path / "out")
+    assert [(v.name, str(v.type)) for v in found.main.inputs] == [("y:0", "1x5x1x1xf32")]
+    assert "input_shape" not in (tmp_path / "out" / "dump.prototxt").read_text()
+
+
+def test_a_stated_shape_of_a_header_input_is_written(tmp_path: Path) -> None:
+    text = 'input: "x"\n' + relu("a", "x", "y")
+    with pytest.raises(UserError) as caught:
+        cut(net(tmp_path, text), "a", tmp_path / "out")
+    assert caught.value.code == "unknown-type"
+    _, found = cut(net(tmp_path, text), "a; input %x : 5x7xf32", tmp_path / "out")
+    assert str(found.main.inputs[0].type) == "5x7xf32"
+
+
+def test_what_another_phase_makes_becomes_an_input_of_stated_shape(tmp_path: Path) -> None:
+    model = CAFFE.read(shared("caffe/prototxt/voc_MobileNetSSD_train.prototxt"), ReadOptions())
+    manifest, found = cut(model, "from conv0 to conv1; input %data : 1x3x300x300xf32", tmp_path / "out")
+    assert (manifest["inputs"][0]["producer"], manifest["inputs"][0]["shape"]) == ("data", [1, 3, 300, 300])
+    assert found.main.ops[0].name == "conv0_input_0"
+    text = (tmp_path / "out" / "dump.prototxt").read_text()
+    assert "AnnotatedData" not in text
+
+
+def test_a_net_read_in_a_phase_it_is_not_complete_in_is_not_written(tmp_path: Path) -> None:
+    model = CAFFE.read(shared("caffe/prototxt/voc_MobileNetSSD_train.prototxt"), ReadOptions())
+    with pytest.raises(UserError) as caught:
+        CAFFE.write(model, tmp_path, WriteOptions())
+    assert caught.value.code == "undefined-tensor"
+
+
+def test_an_unknown_layer_is_cut_like_any_other(tmp_path: Path) -> None:
+    text = 'input: "x" input_shape { dim: 2 dim: 3 }\n' + relu("a", "x", "y")
+    text += 'layer { name: "q" type: "Company" bottom: "y" top: "z" company_param { scale: 2 } }\n'
+    text += relu("b", "z", "w")
+    weights = caffemodel(layer("q", b"\x52\x03abc", b""))
+    manifest, _ = cut(net(tmp_path, text, weights), "from q to b", tmp_path / "out")
+    assert [e["shape"] for e in manifest["outputs"]] == [None]
+    assert (tmp_path / "out" / "dump.caffemodel").read_bytes() == weights
+    with pytest.raises(UserError, match=r"; input %z : .*xf32`, with the real type"):
+        cut(net(tmp_path, text, weights), "b", tmp_path / "out2")
+    _, found = cut(net(tmp_path, text, weights), "b; input %z : 2x3xf32", tmp_path / "out2")
+    assert wiring(found) == {"b_input_0": [], "b": ["b_input_0"]}
+
+
+def test_a_cut_of_a_cut_is_a_cut(tmp_path: Path) -> None:
+    path = shared("caffe/mtcnn/det2.prototxt")
+    _, first = cut(CAFFE.read(path, ReadOptions()), "from pool1 to conv4", tmp_path / "one")
+    cut(first, "from conv2 to prelu3", tmp_path / "two")
+    cut(CAFFE.read(path, ReadOptions()), "from conv2 to prelu3", tmp_path / "direct")
+    for name in ("dump.prototxt", "dump.caffemodel"):
+        assert (tmp_path / "two" / name).read_bytes() == (tmp_path / "direct" / name).read_bytes()
+
+
+def test_weights_of_a_cut_without_any_are_still_a_caffemodel(tmp_path: Path) -> None:
+    _, found = cut(CAFFE.read(shared("caffe/mtcnn/det2.prototxt"), ReadOptions()), "pool1", tmp_path / "out")
+    assert wiring(found) == {"pool1_input_0": [], "pool1": ["pool1_input_0"]}
+
+
+def kept_blobs(model: Model, op: Op) -> list[bytes]:
+    return [constant.numpy().tobytes() for constant in blobs_of(op)]
+
+
+@pytest.mark.parametrize("name", WITH_WEIGHTS)
+def test_every_kept_layer_keeps_its_weights(name: str, tmp_path: Path) -> None:
+    original = CAFFE.read(shared(name), ReadOptions())
+    manifest, found = cut(CAFFE.read(shared(name), ReadOptions()), "from pool1 to conv3", tmp_path / "out")
+    ops = by_name(original)
+    for op in found.main.ops:
+        if isinstance(op.origin, LayerText) and op.name in ops:
+            assert kept_blobs(found, op) == kept_blobs(original, ops[op.name])
+    assert len(manifest["operators"]) + 1 == len(found.main.ops)
+
+
+OPENCV = [
+    ("caffe/mtcnn/det1.prototxt", "from PReLU1 to conv3", (1, 10, 10, 10)),
+    ("caffe/mtcnn/det2.prototxt", "from conv2 to prelu4", (1, 28, 11, 11)),
+    ("caffe/mtcnn/det3.prototxt", "from pool1 to prelu5", (1, 32, 46, 46)),
+]
+
+
+@pytest.mark.parametrize(("name", "selection", "shape"), OPENCV)
+def test_opencv_computes_the_same_with_the_cut(
+    name: str, selection: str, shape: tuple[int, ...], tmp_path: Path
+) -> None:
+    """OpenCV reads the written files, and gets from them bit by bit what it gets inside the original."""
+    cv2: Any = pytest.importorskip("cv2", reason="compares with OpenCV's importer: pip install 'subcut[test]'")
+    path = shared(name)
+    start, end = selection.split()[1], selection.split()[3]
+    cut(CAFFE.read(path, ReadOptions()), selection, tmp_path / "out")
+    whole = cv2.dnn.readNetFromCaffe(str(path), str(path.with_suffix(".caffemodel")))
+    piece = cv2.dnn.readNetFromCaffe(str(tmp_path / "out" / "dump.prototxt"), str(tmp_path / "out" / "dump.caffemodel"))
+    original = CAFFE.read(path, ReadOptions())
+    (entering,) = by_name(original)[start].operands
+    assert entering is not None
+    assert entering.producer is not None
+    header = original.main.inputs[0].type
+    assert isinstance(header, TensorType)
+    for used in (whole, piece):
+        used.enableFusion(False)
+        used.setPreferableBackend(cv2.dnn.DNN_BACKEND_OPENCV)
+    image = np.random.default_rng(1).standard_normal(header.shape).astype(np.float32)  # type: ignore[arg-type]
+    whole.setInput(image)
+    wanted, fed = whole.forward([end, entering.producer.name])
+    assert fed.shape == shape
+    piece.setInput(fed)
+    assert np.array_equal(piece.forward(end), wanted)
+
+
+def test_the_real_ssd_detector_is_cut_with_its_weights(tmp_path: Path) -> None:
+    weights = fetched("res10_ssd/res10_300x300_ssd_iter_140000.caffemodel")
+    options = ReadOptions(weights=weights)
+    model = CAFFE.read(fetched("res10_ssd/deploy.prototxt.txt"), options)
+    _, found = cut(model, "to detection_out", tmp_path / "out")
+    original = by_name(CAFFE.read(fetched("res10_ssd/deploy.prototxt.txt"), options))
+    for op in found.main.ops:
+        assert kept_blobs(found, op) == kept_blobs(model, original[op.name])
