@@ -22,11 +22,7 @@ class Scope:
     @cached_property
     def ops(self) -> dict[str, Op]:
         """Operators by name. Of several with one name the first; `duplicates` has them all."""
-        found: dict[str, Op] = {}
-        for op in self.graph.ops:
-            if op.name:
-                found.setdefault(op.name, op)
-        return found
+        return {op.name: op for op in reversed(self.graph.ops) if op.name}
 
     @cached_property
     def named(self) -> int:
