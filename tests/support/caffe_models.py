@@ -40,25 +40,26 @@ def read_net(folder: Path, text: str, layers: Mapping[str, tuple[str, Sequence[n
 
 
 def random_weights(
-    model: Model, gain: float = 2.0
+    model: Model, gain: float = 2.0, known: Mapping[str, tuple[int, ...]] | None = None
 ) -> tuple[dict[str, tuple[str, list[np.ndarray]]], dict[str, tuple[int, ...]]]:
     """Weights for every layer, with shapes of the inputs.
 
     A `gain` of 2 keeps the size of a signal through convolutions and ReLUs; a net that adds many branches wants less.
     """
     random = np.random.default_rng(3)
-    known: dict[Value, tuple[int | None, ...] | None] = {v: _stated(v) for v in model.main.inputs}
+    given = dict(known or {})
+    shapes: dict[Value, tuple[int | None, ...] | None] = {v: _stated(v) for v in model.main.inputs}
     inputs = {v.name: _stated(v) or () for v in model.main.inputs}
     layers: dict[str, tuple[str, list[np.ndarray]]] = {}
     for op in model.main.ops:
-        bottoms = [known.get(v) for v in op.operands if v is not None]
+        bottoms = [shapes.get(v, given.get(v.name)) for v in op.operands if v is not None]
         tops = infer_layer(op.type, op.attributes, bottoms, tops=len(op.results))
-        known.update(zip(op.results, tops, strict=True))
+        shapes.update((v, given.get(v.name, top)) for v, top in zip(op.results, tops, strict=True))
         if op.type == "Input":
             inputs[op.results[0].name] = tops[0]
-        shapes = blob_shapes(Layer(op.type, op.attributes, bottoms, (), len(op.results)))
-        if shapes:
-            layers[op.name] = (op.type, [_weights(random, op.type, i, s, gain) for i, s in enumerate(shapes)])
+        stored = blob_shapes(Layer(op.type, op.attributes, bottoms, (), len(op.results)))
+        if stored:
+            layers[op.name] = (op.type, [_weights(random, op.type, i, s, gain) for i, s in enumerate(stored)])
     return layers, inputs
 
 

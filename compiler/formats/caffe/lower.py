@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NoReturn
+from typing import Any, TypeVar
 
 from subcut.compiler.errors import UserError, user_error
 from subcut.compiler.formats.caffe.layer import Dims, Layer, Unknown, text
@@ -13,6 +13,17 @@ from subcut.compiler.formats.caffe.shapes import infer_layer, required_blobs
 from subcut.compiler.formats.caffe.weights import blobs_of
 from subcut.compiler.ir.graph import Model, Op, Value, topological
 from subcut.compiler.ir.types import TensorType
+
+Result = TypeVar("Result")
+
+
+class UnknownShape(UserError):
+    """A layer depends on the shape of `tensors`, which only a run can tell."""
+
+    def __init__(self, op: Op, tensors: Sequence[str]) -> None:
+        names = " or ".join(f"`%{name}`" for name in tensors) or "its top"
+        super().__init__(_refusal(op, f"the whole shape of {names} is not known").diagnostics)
+        self.tensors = tensors
 
 
 def lower(model: Model, fetch: Sequence[str] | None = None, shapes: Mapping[str, Dims] | None = None) -> Any:
@@ -30,16 +41,18 @@ def build(model: Model, fetch: Sequence[str] | None, shapes: Mapping[str, Dims])
     """The lowered net as plain data; see `lower`."""
     values = _values(model)
     wanted = _wanted(model, values, fetch)
-    cut = {values[name] for name in shapes if name in values}
+    inside = set(model.main.ops)
+    # What is given, and blobs that only layers of another phase make, come from outside.
+    cut = {v for v in values.values() if v.name in shapes or (v.producer and v.producer not in inside)}
     order = _needed(wanted, cut)
     program = Program(set(values))
-    program.outputs = list(dict.fromkeys(value.name for value in wanted))
     state = _State(program, {}, shapes)
     for value in values.values():
         if value in cut or value.producer is None:
             state.known[value] = shapes.get(value.name, _stated(value))
     for op in order:
         state.lower(op, cut)
+    program.outputs = {value.name: state.known.get(value) for value in wanted}
     return _with_inputs(program, state, values)
 
 
@@ -99,7 +112,8 @@ class _State:
     def lower(self, op: Op, cut: set[Value]) -> None:
         """Append what `op` becomes, and note the shapes of its results."""
         bottoms = [self.known.get(v) if v is not None else None for v in op.operands]
-        tops = _guarded(op, lambda: self._tops(op, bottoms))
+        vague = [v.name for v, d in zip(op.operands, bottoms, strict=True) if v is not None and not _whole(d)]
+        tops = _guarded(op, vague, lambda: self._tops(op, bottoms))
         for value, dims in zip(op.results, tops, strict=True):
             if value not in cut:
                 self.known[value] = dims
@@ -107,13 +121,13 @@ class _State:
         if op.type in SOURCES and not (rule and _filled(op)):
             return
         if rule is None:
-            _refuse(op, REASONS.get(op.type, "subcut does not know what a layer of this type computes"))
+            raise _refusal(op, REASONS.get(op.type, "subcut does not know what a layer of this type computes"))
         layer = Layer(op.type, op.attributes, bottoms, (), len(op.results))
         inputs = [v.name for v in op.operands if v is not None]
         # A fed tensor is not overwritten: what its maker computes goes nowhere.
         outputs = [v.name if v not in cut else self.program.fresh(f"{v.name}/unused") for v in op.results]
         at = Lowered(self.program, layer, op.label, inputs, outputs, tops, _stored(op))
-        _guarded(op, lambda: rule(at))
+        _guarded(op, vague, lambda: rule(at))
 
     def _tops(self, op: Op, bottoms: Sequence[Dims | None]) -> list[Dims | None]:
         if op.type in SOURCES:
@@ -123,19 +137,22 @@ class _State:
         return infer_layer(op.type, op.attributes, bottoms, (), len(op.results))
 
 
-def _guarded(op: Op, act: Callable[[], Any]) -> Any:
-    """`act()`, its refusals as errors that name the layer."""
+def _whole(dims: Dims | None) -> bool:
+    return dims is not None and all(isinstance(d, int) for d in dims)
+
+
+def _guarded(op: Op, vague: Sequence[str], act: Callable[[], Result]) -> Result:
+    """`act()`, its refusals as errors that name the layer; `vague` are the bottoms without a whole shape."""
     try:
         return act()
     except Unknown:
-        unknown = [f"`%{v.name}`" for v in op.operands if v is not None]
-        _refuse(op, f"the whole shape of {' or '.join(unknown) or 'its top'} is not known")
+        raise UnknownShape(op, vague) from None
     except (ValueError, NotImplementedError) as error:
-        _refuse(op, str(error))
+        raise _refusal(op, str(error)) from None
 
 
-def _refuse(op: Op, reason: str) -> NoReturn:
-    raise user_error("not-lowerable", f"layer `{op.label}` ({op.type}) cannot be run: {reason}")
+def _refusal(op: Op, reason: str) -> UserError:
+    return user_error("not-lowerable", f"layer `{op.label}` ({op.type}) cannot be run: {reason}")
 
 
 def _stored(op: Op) -> list[Array]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from subcut.compiler.errors import MissingExtra, user_error
-from subcut.compiler.formats.caffe.lower import build
+from subcut.compiler.formats.caffe.lower import UnknownShape, build
 from subcut.compiler.formats.caffe.lowering.program import Program, is_external, to_proto
 from subcut.compiler.ir.graph import Model
 
@@ -27,7 +27,13 @@ def run(model: Model, feeds: Mapping[str, Array], fetch: Sequence[str]) -> dict[
     rest = [name for name in dict.fromkeys(fetch) if name not in given]
     if not rest:
         return result
-    program = build(model, rest, {name: array.shape for name, array in given.items()})
+    try:
+        program = build(model, rest, {name: array.shape for name, array in given.items()})
+    except UnknownShape as error:
+        # A shape that follows from numbers (what a Filter lets through): compute so far, and go on from there.
+        if not error.tensors or given.keys() & error.tensors:
+            raise
+        return run(model, given | run(model, given, error.tensors), fetch)
     for name in program.inputs:
         if name not in given:
             raise user_error("missing-input", f"the tensor `%{name}` is needed to run the net and is not given")

@@ -58,7 +58,7 @@ class Program:
     nodes: list[Node] = field(default_factory=list[Node])
     constants: dict[str, Array] = field(default_factory=dict[str, Array])
     inputs: dict[str, Union[Dims, None]] = field(default_factory=dict[str, Union[Dims, None]])
-    outputs: list[str] = field(default_factory=list[str])
+    outputs: dict[str, Union[Dims, None]] = field(default_factory=dict[str, Union[Dims, None]])
 
     def fresh(self, hint: str) -> str:
         """A name that nothing has."""
@@ -177,7 +177,8 @@ def _graph(program: Program, name: str, external: bool) -> Any:
         graph.initializer.append(_tensor(key, array, external and is_external(array)))
     for key, dims in program.inputs.items():
         graph.input.append(helper.make_tensor_value_info(key, onnx.TensorProto.FLOAT, dims))
-    graph.output.extend(onnx.ValueInfoProto(name=key) for key in program.outputs)
+    for key, dims in program.outputs.items():
+        graph.output.append(helper.make_tensor_value_info(key, onnx.TensorProto.FLOAT, dims))
     return graph
 
 

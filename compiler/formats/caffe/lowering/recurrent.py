@@ -22,7 +22,7 @@ def lstm(at: Lowered) -> None:
     kept = body.emit("Mul", h, cont)
     total = body.emit("Add", body.emit("MatMul", kept, hidden_weights), gates)
     c_next, h_next = _unit(body, c, total, cont)
-    body.program.outputs = [h_next, c_next, body.emit("Identity", h_next)]
+    body.program.outputs = dict.fromkeys([h_next, c_next, body.emit("Identity", h_next)])
     _scan(at, body, _gates(at))
 
 
@@ -35,7 +35,7 @@ def rnn(at: Lowered) -> None:
     kept = body.emit("Mul", h, cont)
     h_next = body.emit("Tanh", body.emit("Add", body.emit("MatMul", kept, hidden), gates))
     result = body.emit("Tanh", body.emit("Add", body.emit("MatMul", h_next, output), bias))
-    body.program.outputs = [h_next, result]
+    body.program.outputs = dict.fromkeys([h_next, result])
     _scan(at, body, _gates(at))
 
 
