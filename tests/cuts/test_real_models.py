@@ -38,6 +38,16 @@ INPUTS = {
 }
 """Element types and shapes of inputs for models that do not run on whatever fits their stated types."""
 
+REFUSING = {
+    "tensorflow-LSTM_S": "a cut through a loop",
+    "tensorflow-CRNN_S": "a cut through a loop",
+    "onnx-ddddocr": "shapes behind operators of a foreign domain, known to nobody",
+}
+"""Models of which some random cuts cannot be made, and why."""
+
+RANDOM = {"tensorflow-gru", "tensorflow-lstm", "tensorflow-hh"}
+"""Models that draw random numbers: a cut of them differs from itself."""
+
 CAFFE = {
     "mtcnn/det1": (lambda: shared("caffe/mtcnn/det1.prototxt"), 40),
     "mtcnn/det2": (lambda: shared("caffe/mtcnn/det2.prototxt"), 40),
@@ -118,7 +128,7 @@ def test_random_cuts_equal_the_original(name: str, tmp_path: Path) -> None:
     inputs = write_inputs(tmp_path / "inputs.npz", INPUTS[name]) if name in INPUTS else None
     outcome = check(path, selections, tmp_path, options=options, inputs=inputs)
     assert not outcome.wrong
-    different = len(set(selections))
-    assert len(outcome.verified) >= max(different - len(outcome.refused), different / 3) * 0.75, outcome
-    # The shape of what an operator of a foreign domain makes is known to nobody.
-    assert sum("unknown-type" in text for text in outcome.refused.values()) <= different / 5, outcome
+    assert not outcome.absent
+    assert name in REFUSING or not outcome.refused
+    assert name in RANDOM or not outcome.random
+    assert len(outcome.verified) >= (4 if name in REFUSING else 2 * len(set(selections)) / 3)
