@@ -13,6 +13,7 @@ import json
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Union
 
 from subcut.compiler.cli import options, table
@@ -21,6 +22,7 @@ from subcut.compiler.errors import user_error
 from subcut.compiler.export import load
 from subcut.compiler.ir.graph import Model, Op, Value
 from subcut.compiler.ir.types import TensorType, Type
+from subcut.compiler.pipeline import no_collection
 from subcut.dsl import words
 from subcut.dsl.names import Names, Scope
 
@@ -45,6 +47,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the list."""
+    with no_collection():
+        return _list(args)
+
+
+def _list(args: argparse.Namespace) -> int:
     model = load(args.model, options.read_options(args))
     model.dialect.annotate(model)
     if args.infer:
@@ -60,11 +67,11 @@ def run(args: argparse.Namespace) -> int:
         sys.stdout.writelines(_json(ops, tensors))
         return 0
     if show_ops:
-        _section("operators" if show_tensors else "", [op.cells() for op in ops])
+        _section("operator" if show_tensors else "", [op.cells() for op in ops])
     if show_ops and show_tensors:
         print()
     if show_tensors:
-        _section("tensors" if show_ops else "", [tensor.cells() for tensor in tensors])
+        _section("tensor" if show_ops else "", [tensor.cells() for tensor in tensors])
     return 0
 
 
@@ -125,6 +132,7 @@ class Listing:
         self.pattern = words.matcher(self.glob or "*")
         names = Names(model)
         self.scopes = [names.main, *names.inner]
+        self.by_graph = {scope.graph: scope for scope in self.scopes}
         self.names: dict[Op, str] = {}
         """What a selection calls every operator that has a name there."""
         for scope in self.scopes:
@@ -145,11 +153,12 @@ class Listing:
     def tensors(self) -> Iterator[TensorRow]:
         """Tensors that match."""
         for scope in self.scopes:
+            outputs = set(scope.graph.outputs)
             for name, value in scope.values.items():
                 short = name.removesuffix(scope.suffix) if scope.suffix else name
                 if self._matches(scope, name) or self._matches(scope, short):
                     readers = [self._reader(op, scope) for op in value.consumers()]
-                    readers += [OUTPUT] * (value in scope.graph.outputs)
+                    readers += [OUTPUT] * (value in outputs)
                     yield TensorRow(self._address(scope, short, "%"), value, self._maker(scope, value), readers)
 
     def nothing_found(self) -> None:
@@ -174,8 +183,8 @@ class Listing:
         """An operator as seen from a graph: by its plain name there, by its address from elsewhere."""
         if op.graph is scope.graph:
             return _spelled(self.names.get(op, op.label))
-        other = next(s for s in self.scopes if s.graph is op.graph)
-        return self._address(other, self.names.get(op, op.label))
+        assert op.graph is not None
+        return self._address(self.by_graph[op.graph], self.names.get(op, op.label))
 
     @staticmethod
     def _address(scope: Scope, name: str, sigil: str = "") -> str:
@@ -191,17 +200,20 @@ def is_known(type: Type | None) -> bool:
     return type is not None and (not isinstance(type, TensorType) or None not in (type.element, type.shape))
 
 
+@cache
 def _spelled(name: str) -> str:
+    """A name as a selection takes it. Most are met twice: where they are defined, and where they are read."""
     return words.quote(words.escape(name))
 
 
+@cache
 def _type(type: Type | None) -> str:
     return "?" if type is None else str(type)
 
 
 def _section(heading: str, rows: list[tuple[str, str, str]]) -> None:
     if heading:
-        print(f"{len(rows)} {heading}")
+        print(f"{len(rows)} {heading}{'' if len(rows) == 1 else 's'}")
     sys.stdout.writelines(f"{line}\n" for line in table.lines(rows))
 
 
@@ -217,5 +229,5 @@ def _json(ops: list[OpRow], tensors: list[TensorRow]) -> Iterator[str]:
 def _items(rows: Iterable[Union[OpRow, TensorRow]]) -> Iterator[str]:
     comma = "\n"
     for row in rows:
-        yield comma + json.dumps(row.json(), ensure_ascii=False)
+        yield comma + json.dumps(row.json())
         comma = ",\n"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import os
 import sys
 import traceback
@@ -31,6 +32,10 @@ DONE, MISTAKE, BAD_MODEL, BUG = 0, 1, 2, 3
 
 def entry() -> None:
     """The console script."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A name that the terminal's encoding lacks is shown escaped, and is no reason to stop.
+            stream.reconfigure(errors="backslashreplace")
     code = main(sys.argv[1:])
     if code != DONE:
         sys.exit(code)

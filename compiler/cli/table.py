@@ -41,8 +41,8 @@ def _widths(rows: Sequence[Sequence[str]], terminal: int | None) -> list[int]:
 
 
 def pad(text: str, width: int) -> str:
-    """`text` and blanks, `width` columns together."""
-    return text + " " * (width - display_width(text)) if width > display_width(text) else text + " "
+    """`text` and blanks, `width` columns together; at least one blank."""
+    return text + " " * max(width - display_width(text), 1)
 
 
 def shorten(text: str, width: int) -> str:

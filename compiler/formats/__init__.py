@@ -39,6 +39,8 @@ class ReadOptions:
     level: int = 0
     stages: tuple[str, ...] = ()
     """Caffe: the state that `include` and `exclude` rules are evaluated for."""
+    signature: str = "serving_default"
+    """TensorFlow: which signature of a SavedModel is frozen; one that is the only one is taken whatever its name."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,8 @@ def recognise(path: Path) -> str:
 def _head(path: Path) -> tuple[bytes, int]:
     if path.is_dir():
         return b"", 0
+    if path.exists() and not path.is_file():  # a pipe would be waited for
+        raise ModelError(path, "is not a file")
     try:
         with open(path, "rb") as file:
             head = file.read(HEAD)

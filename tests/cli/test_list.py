@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -188,12 +190,23 @@ def test_long_cells_lose_their_middle(text: str, width: int, short: str) -> None
     assert table.shorten(text, width) == short
 
 
-def test_output_that_nobody_reads_to_the_end_is_no_error(tmp_path: Path) -> None:
-    import subprocess
-    import sys
+def test_names_that_the_terminal_cannot_show_are_escaped(tmp_path: Path) -> None:
+    (tmp_path / "n.prototxt").write_text('layer { name: "層" type: "T" top: "é" }', "utf-8")
+    command = [sys.executable, "-m", "subcut", "list", str(tmp_path / "n.prototxt")]
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    run = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert (run.returncode, run.stderr) == (0, "")
+    assert run.stdout == "1 operator\n\\u5c64  T  ?\n\n1 tensor\n%\\xe9  ?  \\u5c64 -> nobody\n"
 
-    model = digits("pb")
-    command = [sys.executable, "-m", "subcut", "list", str(model)]
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    os.mkfifo(tmp_path / "model.onnx")
+    assert main(["list", str(tmp_path / "model.onnx")]) == 2
+    assert "is not a file" in capsys.readouterr().err
+
+
+def test_output_that_nobody_reads_to_the_end_is_no_error() -> None:
+    command = [sys.executable, "-m", "subcut", "list", str(digits("pb"))]
     reading, writing = os.pipe()
     process = subprocess.Popen(command, stdout=writing, stderr=subprocess.PIPE)
     os.close(reading)
