@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from subcut.compiler.formats.tensorflow.flow import flow_of
@@ -12,7 +12,7 @@ from subcut.compiler.formats.tensorflow.regions import check_region, is_token
 from subcut.compiler.formats.tensorflow.signatures import signature
 from subcut.compiler.ir.dialect import Dialect
 from subcut.compiler.ir.graph import Attribute, Graph, Model, Op, Value
-from subcut.compiler.ir.types import TensorType
+from subcut.compiler.ir.types import TensorType, Type
 
 if TYPE_CHECKING:
     import numpy as np

@@ -1,4 +1,7 @@
-"""TensorFlow's element types and shapes, and ours (source: tensorflow/core/framework/types.proto, tensor_shape.proto)."""
+"""TensorFlow's element types and shapes, and ours.
+
+Source: tensorflow/core/framework/types.proto and tensor_shape.proto.
+"""
 
 from __future__ import annotations
 

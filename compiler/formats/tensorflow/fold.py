@@ -5,6 +5,7 @@ Only shape arithmetic is here: integers, booleans, and the elementwise float ope
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -110,6 +111,6 @@ def _shapes(op: Op) -> list[Array] | None:
         elif not type.static:
             return None
         else:
-            array = np.array(type.shape, dtype)
-            found.append(np.array(np.prod(array, dtype=np.int64), dtype) if op.type == "Size" else array)
+            sizes = [dim for dim in type.shape if isinstance(dim, int)]
+            found.append(np.array(math.prod(sizes) if op.type == "Size" else sizes, dtype))
     return found

@@ -17,11 +17,16 @@ SETTINGS = {
 }
 
 
+def internal(name: str) -> Any:
+    """A module of TensorFlow's own, such as `python.grappler.tf_optimizer`, once `tensorflow` has been imported."""
+    return importlib.import_module(f"tensorflow.{name}")
+
+
 def tensorflow(purpose: str) -> Any:
     """The module, imported with settings under which results are the same on every run.
 
     Raises MissingExtra, saying that it is needed to `purpose`. The settings have no effect where somebody imported
-    it before; `foreign` tells.
+    it before.
     """
     if "tensorflow" not in sys.modules:
         os.environ.update({name: os.environ.get(name, value) for name, value in SETTINGS.items()})

@@ -76,13 +76,14 @@ class _Skeleton:
     def _stands_for_itself(self, op: Op) -> bool:
         """Whether TensorFlow knows the operator and its record is small."""
         if op.type == "Const":
-            start, stop = op.origin[1:] if isinstance(op.origin, tuple) else (0, len(op.origin))
-            return stop - start <= records.PAYLOAD
+            record = records.record_of(op)
+            return record.stop - record.start <= records.PAYLOAD
         return signature(op.type) is not None or op.type in self.graph.model.functions
 
     def _can_read(self, value: Value) -> bool:
         """Whether an operand is in the skeleton already or, by its type, can be stood in for."""
-        stated = value in self.graph.origin.stated
+        origin: GraphOrigin = self.graph.origin
+        stated = value in origin.stated
         if value in self.names or (value.producer in self.ops and not stated):
             return True
         if value.producer is not None and value.producer.type in ("NextIteration", "RefNextIteration"):

@@ -1,9 +1,10 @@
-"""Regenerate `ops.json`, the signatures of TensorFlow's operators: `python -m subcut.compiler.formats.tensorflow.make_ops`.
+"""Regenerate `ops.json`, the signatures of TensorFlow's operators.
 
-Needs TensorFlow, which lists its own operators (source: `TF_GetAllOpList` of its C API). One line an operator:
-`"Split": "split_dim:i32 value:@T > output:num_split*@T"`. An argument is `name:kind`; a kind is an element type, `@A`
-(the type that attribute A says), `N*…` (as many as attribute N says) or `#A` (the list of types in attribute A). `!` at
-the end marks a stateful operator; `A=…` after it the defaults of the attributes that the signature uses.
+`python -m subcut.compiler.formats.tensorflow.make_ops` needs TensorFlow, which lists its own operators (source:
+`TF_GetAllOpList` of its C API). One line an operator: `"Split": "split_dim:i32 value:@T > output:num_split*@T"`. An
+argument is `name:kind`; a kind is an element type, `@A` (the type that attribute A says), `N*…` (as many as attribute N
+says) or `#A` (the list of types in attribute A). `!` at the end marks a stateful operator; `A=…` after it the defaults
+of the attributes that decide the results.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from subcut.compiler.formats.tensorflow.elements import element_of_number
-from subcut.compiler.formats.tensorflow.framework import tensorflow
+from subcut.compiler.formats.tensorflow.framework import internal, tensorflow
 
 
 def main() -> None:
@@ -27,10 +28,8 @@ def main() -> None:
 def _registered() -> tuple[str, list[Any]]:
     """TensorFlow's version, and the OpDef of every operator it has, by name."""
     tf = tensorflow("list its operators")
-    from tensorflow.core.framework import op_def_pb2
-    from tensorflow.python.client import pywrap_tf_session as session
-
-    found = op_def_pb2.OpList()
+    session = internal("python.client.pywrap_tf_session")
+    found = internal("core.framework.op_def_pb2").OpList()
     found.ParseFromString(session.TF_GetBuffer(session.TF_GetAllOpList()))
     return tf.__version__, sorted(found.op, key=lambda op: op.name)
 
@@ -52,11 +51,11 @@ def _kind(arg: Any) -> str:
 def _default(attribute: Any) -> str:
     value = attribute.default_value
     if attribute.type == "type":
-        return element_of_number(value.type)
+        return element_of_number(value.type) or "?"
     if attribute.type == "int":
         return str(value.i)
     if attribute.type == "list(type)":
-        return ",".join(element_of_number(number) for number in value.list.type)
+        return ",".join(element_of_number(number) or "?" for number in value.list.type)
     raise ValueError(f"attribute {attribute.name} decides a signature and is a {attribute.type}")
 
 

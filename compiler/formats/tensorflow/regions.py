@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Container, Iterable, Iterator, Mapping
 
 from subcut.compiler.errors import user_error
@@ -192,7 +191,7 @@ def _completion(missing: list[Op], harmless: Container[Op], chosen: Container[Op
     scopes: dict[str, list[Op]] = {}
     for op in missing:
         scopes.setdefault(op.name.rpartition("/")[0], []).append(op)
-    scope = os.path.commonprefix([f"{name}/" for name in scopes if len(scopes[name]) > 1]).rpartition("/")[0]
+    scope = _common_scope([name for name in scopes if len(scopes[name]) > 1])
     graph = missing[0].graph
     assert graph is not None
     covered = [op for op in graph.ops if scope and op.name.startswith(scope + "/")]
@@ -200,3 +199,14 @@ def _completion(missing: list[Op], harmless: Container[Op], chosen: Container[Op
     rest = [op for op in missing if not whole or op not in covered]
     words = [f'plus "{scope}/*"'] if len(rest) < len(missing) else []
     return " ".join([*words, *(f'plus "{op.name}"' for op in rest)])
+
+
+def _common_scope(scopes: list[str]) -> str:
+    """The innermost scope that holds all of these."""
+    if not scopes:
+        return ""
+    common = scopes[0].split("/")
+    for scope in scopes[1:]:
+        parts = scope.split("/")
+        common = [a for i, a in enumerate(common) if common[: i + 1] == parts[: i + 1]]
+    return "/".join(common)

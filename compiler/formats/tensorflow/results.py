@@ -18,8 +18,9 @@ SCALAR_PLACEHOLDERS = 21
 MOST = 1 << 16
 """More results than any operator has: a larger count is damage."""
 
+_LENGTH = rb"[\x80-\xff]*[\x00-\x7f]"
 _TENSOR_HEAD = re.compile(
-    rb"\n\x05value\x12(?:[\x80-\xff]*[\x00-\x7f])B(?:[\x80-\xff]*[\x00-\x7f])\x08[\x00-\x7f]\x12([\x00-\x7f])", re.S
+    rb"\n\x05value\x12" + _LENGTH + rb"B" + _LENGTH + rb"\x08[\x00-\x7f]\x12([\x00-\x7f])", re.DOTALL
 )
 """The usual beginning of a Const's attribute `value`, up to the length of its shape."""
 
@@ -126,23 +127,22 @@ def _elements(arg: Arg, values: Mapping[str, bytes], defaults: Mapping[str, str]
     element: str | None = arg.element or None
     if arg.attribute:
         stated = values.get(arg.attribute)
-        default = defaults.get(arg.attribute)
-        element = default if stated is None else records.type_value(stated, 0, len(stated))
+        element = defaults.get(arg.attribute) if stated is None else records.type_value(stated, 0, len(stated))
     return [element] * _count(arg, values, defaults)
 
 
 def _count(arg: Arg, values: Mapping[str, bytes], defaults: Mapping[str, str]) -> int:
-    if not arg.count:
+    if not arg.number:
         return 1
-    stated = values.get(arg.count)
-    number = int(defaults.get(arg.count, "1")) if stated is None else records.int_value(stated, 0, len(stated))
+    stated = values.get(arg.number)
+    number = int(defaults.get(arg.number, "1")) if stated is None else records.int_value(stated, 0, len(stated))
     if number is None or not 0 <= number < MOST:
-        raise ValueError(f"attribute `{arg.count}` says that there are {number} results")
+        raise ValueError(f"attribute `{arg.number}` says that there are {number} results")
     return number
 
 
 def _stored_shape(attributes: Sequence[bytes]) -> bytes:
-    """What tells the shapes of two stored tensors apart: the bytes of the shape or, if they are not where they usually are, of everything."""
+    """What tells the shapes of two stored tensors apart: the shape's bytes or, where it is not at once found, all."""
     for encoded in attributes:
         if encoded.startswith(b"\n\x05value\x12"):
             head = _TENSOR_HEAD.match(encoded)

@@ -66,7 +66,7 @@ class _Run:
         alive = self._alive(present.values())
         names = [name for name, value in present.items() if value in alive]
         tensors = [self._tensor(present[name]) for name in names]
-        arrays = self.session.run(tensors, self.feed_dict) if tensors else []
+        arrays: list[Any] = self.session.run(tensors, self.feed_dict) if tensors else []
         return {name: _plain(array) for name, array in zip(names, arrays, strict=True)}
 
     def _alive(self, values: Iterable[Value]) -> set[Value]:

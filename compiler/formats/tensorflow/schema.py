@@ -14,34 +14,49 @@ PACKAGE = "subcut.tf"
 MESSAGES = """
 LiteGraph: *node 1 LiteNode
 LiteNode: name 1 string, op 2 string, *input 3 string, *attr 5 bytes
-GraphDef: *node 1 NodeDef, versions 4 VersionDef, version 3 int32, library 2 FunctionDefLibrary, debug_info 5 GraphDebugInfo
+GraphDef: *node 1 NodeDef, versions 4 VersionDef, version 3 int32, library 2 FunctionDefLibrary, debug_info 5
+    GraphDebugInfo
 VersionDef: producer 1 int32, min_consumer 2 int32, *bad_consumers 3 int32
-NodeDef: name 1 string, op 2 string, *input 3 string, device 4 string, *attr 5 AttrEntry, experimental_debug_info 6 NodeDebugInfo, experimental_type 7 FullTypeDef
+NodeDef: name 1 string, op 2 string, *input 3 string, device 4 string, *attr 5 AttrEntry,
+    experimental_debug_info 6 NodeDebugInfo, experimental_type 7 FullTypeDef
 NodeDebugInfo: *original_node_names 1 string, *original_func_names 2 string
 FullTypeDef: type_id 1 FullTypeId, *args 2 FullTypeDef, s 3 string, i 4 int64
 AttrEntry: key 1 string, value 2 AttrValue
-AttrValue: s 2 bytes, i 3 int64, f 4 float, b 5 bool, type 6 DataType, shape 7 TensorShapeProto, tensor 8 TensorProto, list 1 ListValue, func 10 NameAttrList, placeholder 9 string
-ListValue: *s 2 bytes, *i 3 int64, *f 4 float, *b 5 bool, *type 6 DataType, *shape 7 TensorShapeProto, *tensor 8 TensorProto, *func 9 NameAttrList
+AttrValue: s 2 bytes, i 3 int64, f 4 float, b 5 bool, type 6 DataType, shape 7 TensorShapeProto, tensor 8
+    TensorProto, list 1 ListValue, func 10 NameAttrList, placeholder 9 string
+ListValue: *s 2 bytes, *i 3 int64, *f 4 float, *b 5 bool, *type 6 DataType, *shape 7 TensorShapeProto, *tensor 8
+    TensorProto, *func 9 NameAttrList
 NameAttrList: name 1 string, *attr 2 AttrEntry
 TensorShapeProto: *dim 2 Dim, unknown_rank 3 bool
 Dim: size 1 int64, name 2 string
-TensorProto: dtype 1 DataType, tensor_shape 2 TensorShapeProto, version_number 3 int32, tensor_content 4 bytes, *half_val 13 int32, *float_val 5 float, *double_val 6 double, *int_val 7 int32, *string_val 8 bytes, *scomplex_val 9 float, *int64_val 10 int64, *bool_val 11 bool, *dcomplex_val 12 double, *resource_handle_val 14 ResourceHandleProto, *variant_val 15 VariantTensorDataProto, *uint32_val 16 uint32, *uint64_val 17 uint64, float8_val 18 bytes
+TensorProto: dtype 1 DataType, tensor_shape 2 TensorShapeProto, version_number 3 int32, tensor_content 4 bytes,
+    *half_val 13 int32, *float_val 5 float, *double_val 6 double, *int_val 7 int32, *string_val 8 bytes,
+    *scomplex_val 9 float, *int64_val 10 int64, *bool_val 11 bool, *dcomplex_val 12 double, *resource_handle_val
+    14 ResourceHandleProto, *variant_val 15 VariantTensorDataProto, *uint32_val 16 uint32, *uint64_val 17
+    uint64, float8_val 18 bytes
 VariantTensorDataProto: type_name 1 string, metadata 2 bytes, *tensors 3 TensorProto
-ResourceHandleProto: device 1 string, container 2 string, name 3 string, hash_code 4 uint64, maybe_type_name 5 string, *dtypes_and_shapes 6 DtypeAndShape
+ResourceHandleProto: device 1 string, container 2 string, name 3 string, hash_code 4 uint64, maybe_type_name 5
+    string, *dtypes_and_shapes 6 DtypeAndShape
 DtypeAndShape: dtype 1 DataType, shape 2 TensorShapeProto
 FunctionDefLibrary: *function 1 FunctionDef, *gradient 2 GradientDef, *registered_gradients 3 RegisteredGradient
-FunctionDef: signature 1 OpDef, *attr 5 AttrEntry, *arg_attr 7 ArgAttrEntry, *resource_arg_unique_id 8 ResourceArgUniqueIdEntry, *node_def 3 NodeDef, *ret 4 RetEntry, *control_ret 6 RetEntry
+FunctionDef: signature 1 OpDef, *attr 5 AttrEntry, *arg_attr 7 ArgAttrEntry, *resource_arg_unique_id 8
+    ResourceArgUniqueIdEntry, *node_def 3 NodeDef, *ret 4 RetEntry, *control_ret 6 RetEntry
 ArgAttrEntry: key 1 uint32, value 2 ArgAttrs
 ArgAttrs: *attr 1 AttrEntry
 ResourceArgUniqueIdEntry: key 1 uint32, value 2 uint32
 RetEntry: key 1 string, value 2 string
 GradientDef: function_name 1 string, gradient_func 2 string
 RegisteredGradient: gradient_func 1 string, registered_op_type 2 string
-OpDef: name 1 string, *input_arg 2 ArgDef, *output_arg 3 ArgDef, *control_output 20 string, *attr 4 AttrDef, deprecation 8 OpDeprecation, summary 5 string, description 6 string, is_commutative 18 bool, is_aggregate 16 bool, is_stateful 17 bool, allows_uninitialized_input 19 bool, is_distributed_communication 21 bool
-ArgDef: name 1 string, description 2 string, type 3 DataType, type_attr 4 string, number_attr 5 string, type_list_attr 6 string, *handle_data 7 DtypeAndShape, is_ref 16 bool, experimental_full_type 17 FullTypeDef
-AttrDef: name 1 string, type 2 string, default_value 3 AttrValue, description 4 string, has_minimum 5 bool, minimum 6 int64, allowed_values 7 AttrValue
+OpDef: name 1 string, *input_arg 2 ArgDef, *output_arg 3 ArgDef, *control_output 20 string, *attr 4 AttrDef,
+    deprecation 8 OpDeprecation, summary 5 string, description 6 string, is_commutative 18 bool, is_aggregate 16
+    bool, is_stateful 17 bool, allows_uninitialized_input 19 bool, is_distributed_communication 21 bool
+ArgDef: name 1 string, description 2 string, type 3 DataType, type_attr 4 string, number_attr 5 string,
+    type_list_attr 6 string, *handle_data 7 DtypeAndShape, is_ref 16 bool, experimental_full_type 17 FullTypeDef
+AttrDef: name 1 string, type 2 string, default_value 3 AttrValue, description 4 string, has_minimum 5 bool,
+    minimum 6 int64, allowed_values 7 AttrValue
 OpDeprecation: version 1 int32, explanation 2 string
-GraphDebugInfo: *files 1 string, *frames_by_id 4 FrameEntry, *traces_by_id 6 TraceEntry, *traces 2 NamedTraceEntry, *name_to_trace_id 5 TraceIdEntry
+GraphDebugInfo: *files 1 string, *frames_by_id 4 FrameEntry, *traces_by_id 6 TraceEntry, *traces 2
+    NamedTraceEntry, *name_to_trace_id 5 TraceIdEntry
 FrameEntry: key 1 fixed64, value 2 FileLineCol
 TraceEntry: key 1 fixed64, value 2 StackTrace
 NamedTraceEntry: key 1 string, value 2 StackTrace
@@ -49,7 +64,7 @@ TraceIdEntry: key 1 string, value 2 fixed64
 FileLineCol: file_index 1 int32, line 2 int32, col 3 int32, func 4 string, code 5 string
 StackTrace: *file_line_cols 1 FileLineCol, *frame_id 2 fixed64
 """
-"""A message a line: `field number type`, a `*` before what is repeated. A map is written as its entries."""
+"""A message a line, and indented lines that go on: `field number type`, `*` before what is repeated."""
 
 FULL_TYPES = {
     "TFT_UNSET": 0, "TFT_VAR": 1, "TFT_ANY": 2, "TFT_PRODUCT": 3, "TFT_NAMED": 4, "TFT_FOR_EACH": 20,
@@ -86,7 +101,7 @@ def _pool() -> Any:
         kind = file.enum_type.add(name=enum)
         for name, number in names.items():
             kind.value.add(name=name, number=number)
-    for line in MESSAGES.strip().splitlines():
+    for line in MESSAGES.strip().replace("\n    ", " ").splitlines():
         name, _, members = line.partition(": ")
         _add_message(file.message_type.add(name=name), members)
     pool = descriptor_pool.DescriptorPool()

@@ -13,21 +13,21 @@ from subcut.compiler.formats.tensorflow.elements import element_of_number
 
 
 class Arg(NamedTuple):
-    """An argument or result of an operator: one tensor, `count` many of one type, or one for each of `types`."""
+    """An argument or result of an operator: one tensor, `number` many of one type, or one for each of `types`."""
 
     name: str
     element: str = ""
     """A fixed element type, or empty."""
     attribute: str = ""
     """The attribute that holds the element type, or empty."""
-    count: str = ""
+    number: str = ""
     """The attribute that says how many tensors this is, or empty for one."""
     types: str = ""
     """The attribute that lists the element types, or empty."""
 
     def attributes(self) -> list[str]:
         """The attributes that decide what this is."""
-        return [name for name in (self.attribute, self.count, self.types) if name]
+        return [name for name in (self.attribute, self.number, self.types) if name]
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def from_definition(definition: Any) -> Signature:
 
 @functools.cache
 def _table() -> dict[str, str]:
-    text = resources.files(__package__).joinpath("ops.json").read_text("ascii")
+    text = resources.files("subcut.compiler.formats.tensorflow").joinpath("ops.json").read_text("ascii")
     table: dict[str, str] = json.loads(text)["ops"]
     return table
 
@@ -85,5 +85,5 @@ def _arg(word: str) -> Arg:
         return Arg(name, types=kind[1:])
     count, star, element = kind.rpartition("*")
     if element.startswith("@"):
-        return Arg(name, attribute=element[1:], count=count if star else "")
-    return Arg(name, element=element, count=count if star else "")
+        return Arg(name, attribute=element[1:], number=count if star else "")
+    return Arg(name, element=element, number=count if star else "")

@@ -29,10 +29,11 @@ def decode(raw: bytes) -> np.ndarray[Any, Any]:
     element = element_of_number(proto.dtype)
     if element is None or element in ("resource", "variant"):
         raise TypeError(f"a stored {element or 'tensor of unknown type'} has no numbers")
-    shape = tuple(dim.size for dim in proto.tensor_shape.dim)
+    shape: tuple[int, ...] = tuple(dim.size for dim in proto.tensor_shape.dim)
     dtype = numpy_dtype(element)
     if proto.tensor_content:
-        return np.frombuffer(proto.tensor_content, dtype).reshape(shape)
+        content: np.ndarray[Any, Any] = np.frombuffer(proto.tensor_content, dtype)
+        return content.reshape(shape)
     count = int(np.prod(shape, dtype=np.int64))
     if count < 0:
         raise ValueError("a stored tensor of unknown shape")
