@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 _SCOPED = re.compile(r'@((?:[^"%]|"(?:[^"\\\n]|\\[\s\S])*")*)(%?)([\s\S]*)')
 """A body's path, and behind the first `%` outside quotes the name of a tensor."""
 
+_NO_PARENTHESES = re.compile(r'"(?:[^"\\\n]|\\[\s\S])*"|#[^\n]*')
+"""Quoted texts and comments, in which a parenthesis is a character like any other."""
+
 MAX_DEPTH = 100
 """How deep parentheses may be nested, so that no text can exhaust the stack."""
 
@@ -102,7 +105,7 @@ def _tree(source: SourceText, start: str) -> Tree[Token]:
 
 def _check_depth(source: SourceText) -> None:
     depth = 0
-    for place, character in enumerate(source.text):
+    for place, character in enumerate(_NO_PARENTHESES.sub(lambda match: " " * len(match.group()), source.text)):
         depth += (character == "(") - (character == ")")
         if depth > MAX_DEPTH:
             _refuse(source, Span(place, place + 1), "too-deep", f"more than {MAX_DEPTH} open parentheses")

@@ -54,8 +54,11 @@ def path_part(
     ops = {node: None for node in found if isinstance(node, Op)}
     part = Part(flow.graph, ops)
     _leave_out(flow, part, path, starts, ends)
+    for item, nodes in ends:
+        if not path.before and not any(_maker(node) in part.ops for node in nodes):
+            _not_made(lookup, flow, path, item, nodes)
     if not part.ops:
-        _nothing_between(lookup, flow, path, ends)
+        lookup.fail(path.span, "empty-selection", "the selection holds no operator")
     _name_edges(flow, part, path, starts, ends)
     return part
 
@@ -68,8 +71,12 @@ def _end_ops(path: ast.Path, ends: Group) -> list[Op]:
     """The operators that `before` leaves out: those named, and the makers of the tensors named."""
     if not path.before:
         return []
-    makers = [node if isinstance(node, Op) else node.producer for node in _all(ends)]
-    return [op for op in makers if op is not None]
+    return [op for node in _all(ends) if (op := _maker(node)) is not None]
+
+
+def _maker(node: Node) -> Op | None:
+    """The operator itself, or the one that makes the tensor."""
+    return node if isinstance(node, Op) else node.producer
 
 
 def _leave_out(flow: Flow, part: Part, path: ast.Path, starts: Group, ends: Group) -> None:
@@ -92,7 +99,7 @@ def _name_edges(flow: Flow, part: Part, path: ast.Path, starts: Group, ends: Gro
         part.ends = {value: None for value in read_by_ends if value.producer in part.ops}
     elif ends:
         results = [v for node in _all(ends) for v in (node.results if isinstance(node, Op) else [node])]
-        part.ends = {value: None for value in results if value.name}
+        part.ends = {value: None for value in results if value.name and value.producer in part.ops}
 
 
 def _check_reached(
@@ -150,17 +157,16 @@ def _disconnected(lookup: Lookup, flow: Flow, path: ast.Path, item: ast.Item, st
     lookup.fail(item.span, "disconnected-selection", f"nothing leads to `{name}` from {far}")
 
 
-def _nothing_between(lookup: Lookup, flow: Flow, path: ast.Path, ends: Group) -> NoReturn:
-    for item, nodes in ends:
-        makers = [node if isinstance(node, Op) else node.producer for node in nodes]
-        given = [op for op in makers if op is None or op.graph is not flow.graph]
-        if makers and len(given) == len(makers):
-            message = f"nothing computes `{lookup.spelled(item)}`: it is an input"
-            lookup.fail(item.span, "empty-selection", message)
-        if makers and all(op is not None and flow.is_stored(op) for op in makers):
-            message = f"nothing computes `{lookup.spelled(item)}`: it is a stored constant"
-            lookup.fail(item.span, "empty-selection", message)
-    lookup.fail(path.span, "empty-selection", "the selection holds no operator")
+def _not_made(lookup: Lookup, flow: Flow, path: ast.Path, item: ast.Item, nodes: Sequence[Node]) -> NoReturn:
+    """Raise: the selection holds nothing that makes the end `item`."""
+    makers = [_maker(node) for node in nodes]
+    if all(op is None or op.graph is not flow.graph for op in makers):
+        lookup.fail(item.span, "empty-selection", f"nothing computes `{lookup.spelled(item)}`: it is an input")
+    if all(op is not None and flow.is_stored(op) for op in makers):
+        message = f"nothing computes `{lookup.spelled(item)}`: it is a stored constant"
+        lookup.fail(item.span, "empty-selection", message)
+    message = f"nothing that is selected computes `{lookup.spelled(item)}`"
+    lookup.fail(path.span, "empty-selection", message)
 
 
 # ---- combining

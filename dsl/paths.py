@@ -25,11 +25,10 @@ class Flow:
         """What the bodies of an operator capture."""
         self.captors: dict[Value, list[Op]] = {}
         """The operators whose bodies capture a tensor."""
-        for op in graph.ops:
-            if op.regions:
-                self.captures[op] = op.captured()
-                for value in self.captures[op]:
-                    self.captors.setdefault(value, []).append(op)
+        for op in [op for op in graph.ops if op.regions]:
+            self.captures[op] = op.captured()
+            for value in self.captures[op]:
+                self.captors.setdefault(value, []).append(op)
 
     def is_stored(self, op: Op) -> bool:
         """Whether `op` is a stored constant."""
@@ -106,19 +105,21 @@ def between(
 def _upstream(flow: Flow, ends: Iterable[Node], avoid: set[Node]) -> dict[Op, None]:
     """The operators on a path to `ends`. The hot loop of every selection, hence flat."""
     graph, stored, captures = flow.graph, flow.is_stored, flow.captures
-    todo = [node if isinstance(node, Op) else node.producer for node in ends if node not in avoid]
+    makers = [node if isinstance(node, Op) else node.producer for node in ends if node not in avoid]
+    todo = [op for op in makers if op is not None]
     found: dict[Op, None] = {}
     while todo:
         op = todo.pop()
-        if op is None or op in found or op in avoid or op.graph is not graph:
-            continue
-        if not op.operands and stored(op):
+        if op in found or op in avoid or op.graph is not graph or (not op.operands and stored(op)):
             continue
         found[op] = None
-        reads = (*op.operands, *captures[op]) if op in captures else op.operands
+        reads = (*op.operands, *captures[op]) if op.regions else op.operands
         for value in reads:
-            if value is not None and value.producer not in found and value not in avoid:
-                todo.append(value.producer)
+            if value is None or value in avoid:
+                continue
+            maker = value.producer
+            if maker is not None and maker not in found:
+                todo.append(maker)
     return found
 
 
@@ -138,7 +139,9 @@ def _downstream(flow: Flow, starts: Iterable[Node], avoid: set[Node], within: di
         for value in op.results:
             if value in avoid:
                 continue
-            todo += [user for user, _ in value.uses if user not in found and user.graph is graph]
+            for user, _ in value.uses:
+                if user not in found and user.graph is graph:
+                    todo.append(user)
             if value in captors:
                 todo += captors[value]
     return found
@@ -179,8 +182,9 @@ def _through(
     down = _touched(_anywhere(ends, flow.previous, avoid) if starts is None else starts, flow.next, bits, avoid)
     up = _touched(_anywhere(starts, flow.next, avoid) if ends is None else ends, flow.previous, bits, avoid)
     for node in starts or ():  # a stored constant that is named is a start, though paths go through no other
-        if isinstance(node, Value) and node in down and node not in up:
-            up[node] = _any(_add(up[op], bits.get(node, 0)) for op in flow.readers(node) if op in up)
+        if isinstance(node, Value) and node in down:
+            behind = _any(_add(up[op], bits.get(node, 0)) for op in flow.readers(node) if op in up)
+            up[node] = up.get(node, 0) | behind
     return {node: None for node in up if node in down and _complete(down[node], up[node], every)}
 
 
