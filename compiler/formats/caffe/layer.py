@@ -140,13 +140,15 @@ class Layer:
         shape = tuple(d for d in dims if isinstance(d, int))
         return shape if len(shape) == len(dims) else None
 
-    def bottom(self, index: int = 0) -> Shape:
-        """The shape of a bottom; `Unknown` where it is not known."""
+    def bottom(self, index: int = 0, axes: int = 0) -> Shape:
+        """The shape of a bottom that must have at least so many axes; `Unknown` where it is not known."""
         if index >= len(self.bottoms):
             raise ValueError(f"needs at least {index + 1} bottom blobs and has {len(self.bottoms)}")
         shape = self.known(index)
         if shape is None:
             raise Unknown
+        if len(shape) < axes:
+            raise ValueError(f"needs a bottom of at least {axes} axes, not {text(shape)}")
         return shape
 
     def image(self, index: int = 0) -> tuple[int, int, int, int]:

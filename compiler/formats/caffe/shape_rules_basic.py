@@ -20,10 +20,7 @@ def image(layer: Layer) -> list[Dims | None]:
 
 def channelled(layer: Layer) -> list[Dims | None]:
     """As the first bottom, which must have channels (PReLU, Normalize)."""
-    shape = layer.bottom()
-    if len(shape) < 2:
-        raise ValueError(f"needs a bottom of at least 2 axes, not {text(shape)}")
-    return [shape]
+    return [layer.bottom(axes=2)]
 
 
 def lrn(layer: Layer) -> list[Dims | None]:
@@ -197,7 +194,7 @@ def embed(layer: Layer) -> list[Dims | None]:
 
 def argmax(layer: Layer) -> list[Dims | None]:
     """`top_k` along the axis, or over everything but the first axis, then as num x (1 or 2) x top_k."""
-    shape, p = layer.bottom(), layer.param("argmax_param")
+    shape, p = layer.bottom(axes=1), layer.param("argmax_param")
     top_k = p.integer("top_k", 1)
     if p.has("axis"):
         axis = canonical(p.integer("axis"), shape)
@@ -217,14 +214,14 @@ def batch_reindex(layer: Layer) -> list[Dims | None]:
     index = layer.bottom(1)
     if len(index) != 1:
         raise ValueError(f"the indices must have 1 axis, not {text(index)}")
-    return [(index[0], *layer.bottom()[1:])]
+    return [(index[0], *layer.bottom(axes=1)[1:])]
 
 
 def filter_(layer: Layer) -> list[Dims | None]:
     """The items that the last bottom selects: how many is known only when it runs."""
     if layer.tops != len(layer.bottoms) - 1:
         raise ValueError(f"needs {len(layer.bottoms) - 1} tops and has {layer.tops}")
-    return [(None, *layer.bottom(i)[1:]) for i in range(layer.tops)]
+    return [(None, *layer.bottom(i, axes=1)[1:]) for i in range(layer.tops)]
 
 
 def permute_order(layer: Layer) -> list[int]:
@@ -243,9 +240,7 @@ def permute(layer: Layer) -> list[Dims | None]:
 
 def recurrent(layer: Layer) -> list[Dims | None]:
     """Steps x streams x num_output; with `expose_hidden` the last state of each too."""
-    shape, p = layer.bottom(), layer.param("recurrent_param")
-    if len(shape) < 2:
-        raise ValueError(f"needs a bottom of at least 2 axes (steps, streams), not {text(shape)}")
+    shape, p = layer.bottom(axes=2), layer.param("recurrent_param")
     if len(layer.bottoms) < 2 or layer.known(1) not in (None, shape[:2]):
         raise ValueError(f"the second bottom must be {text(shape[:2])} (steps, streams)")
     steps, streams = shape[:2]

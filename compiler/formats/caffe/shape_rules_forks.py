@@ -126,7 +126,7 @@ def roi_pooling(layer: Layer) -> list[Dims | None]:
     high, wide = p.integer("pooled_h"), p.integer("pooled_w")
     if high <= 0 or wide <= 0:
         raise ValueError("`pooled_h` and `pooled_w` must be positive")
-    return [(layer.bottom(1)[0], layer.image()[1], high, wide)]
+    return [(layer.bottom(1, axes=1)[0], layer.image()[1], high, wide)]
 
 
 def psroi_pooling(layer: Layer) -> list[Dims | None]:
@@ -137,7 +137,7 @@ def psroi_pooling(layer: Layer) -> list[Dims | None]:
         raise ValueError("`output_dim` and `group_size` must be positive")
     if layer.image()[1] != outputs * group * group:
         raise ValueError(f"{layer.image()[1]} channels are not {outputs} x {group} x {group}")
-    return [(layer.bottom(1)[0], outputs, group, group)]
+    return [(layer.bottom(1, axes=1)[0], outputs, group, group)]
 
 
 def proposal(layer: Layer) -> list[Dims | None]:

@@ -19,7 +19,7 @@ RULES: dict[str, Rule] = {
     "Accuracy": basic.accuracy,
     "ArgMax": basic.argmax,
     "BNLL": basic.same,
-    "BatchNorm": basic.same,
+    "BatchNorm": basic.channelled,
     "BatchReindex": basic.batch_reindex,
     "Bias": basic.bias,
     "Clip": basic.same,
