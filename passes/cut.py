@@ -49,7 +49,11 @@ class Cut(Pass):
         model.dialect.bind(model, options.types)
         if self.infer:
             _infer(model, report)
-        _bring_in(graph, constants)
+        if graph is not model.main:
+            _leave_behind(
+                graph, [*(edge.value for edge in report.inputs), *(v for op in constants for v in op.results)]
+            )
+            _bring_in(graph, constants)
         changed = graph.keep([*chosen, *constants]) or graph is not model.main
         _drop_controls(graph, report)
         graph.outputs = [edge.value for edge in report.outputs]
@@ -59,7 +63,8 @@ class Cut(Pass):
 
 
 def _is_whole(selection: Selection) -> bool:
-    return not selection.entries and selection.ends is None and len(selection.ops) == len(selection.graph.ops)
+    everything = not selection.entries and len(selection.ops) == len(selection.graph.ops)
+    return everything and (selection.ends is None or set(selection.ends) == set(selection.graph.outputs))
 
 
 def _find_inputs(order: list[Op], selection: Selection, report: Report, options: CutOptions) -> dict[Op, None]:
@@ -84,8 +89,8 @@ def _find_inputs(order: list[Op], selection: Selection, report: Report, options:
             edges[value] = Edge(value, _input_reason(value, selection, named), producer, [op])
     report.inputs = list(edges.values())
     if report.whole:
-        place = {value: i for i, value in enumerate(selection.graph.inputs)}
-        report.inputs.sort(key=lambda edge: place.get(edge.value, len(place)))
+        own = {v: edges.pop(v, None) or Edge(v, why.MODEL_INPUT, None, []) for v in selection.graph.inputs}
+        report.inputs = [*own.values(), *edges.values()]
     return constants
 
 
@@ -197,6 +202,12 @@ def _complete(value: Value) -> bool:
     if isinstance(type, TensorType):
         return type.element is not None and type.shape is not None
     return type is not None
+
+
+def _leave_behind(graph: Graph, shared: Iterable[Value]) -> None:
+    """Forget the uses that the graphs around a body make of what the body captures: those graphs are gone."""
+    for value in shared:
+        value.uses = [use for use in value.uses if _top(use[0], graph) is not None]
 
 
 def _bring_in(graph: Graph, constants: Iterable[Op]) -> None:
