@@ -20,7 +20,7 @@ def kind_of(head: bytes, size: int, ending: str) -> str:
     if head.startswith(_HDF5) or (head.startswith(_ZIP) and ending == ".keras"):
         return KERAS
     nodes = _plausible_nodes(head, size)
-    if nodes or (nodes == 0 and ending == ".pb"):
+    if nodes > 0 or (nodes == 0 and ending == ".pb"):
         return BINARY
     return TEXT if b"\0" not in head and _TEXT.match(head) else ""
 
