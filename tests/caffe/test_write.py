@@ -360,6 +360,26 @@ def test_a_net_read_in_a_phase_it_is_not_complete_in_is_not_written(tmp_path: Pa
     assert caught.value.code == "undefined-tensor"
 
 
+STAGED = 'input: "x" input_shape { dim: 2 }\n' + relu("a", "x", "y").replace(
+    "}", 'include { stage: "deploy" } include { not_stage: "deploy" stage: "z" } }'
+)
+
+
+@pytest.mark.parametrize("state", ["", "state { level: 1 }\n", 'state { stage: "other" stage: "deploy" }\n'])
+def test_the_stage_of_a_cut_is_written_into_its_state(state: str, tmp_path: Path) -> None:
+    text = state + STAGED + relu("b", "y", "z")
+    cut(net(tmp_path, text, stages=("deploy", "other")), "a", tmp_path / "out")
+    found = CAFFE.read(tmp_path / "out" / "dump.prototxt", ReadOptions())
+    assert wiring(found) == {"a": ["%x"]}
+    assert (tmp_path / "out" / "dump.prototxt").read_text().count("state") == 1
+
+
+def test_a_stage_that_no_kept_layer_asks_for_is_not_written(tmp_path: Path) -> None:
+    _, found = cut(net(tmp_path, STAGED + relu("b", "y", "z"), stages=("deploy",)), "b", tmp_path / "out")
+    assert wiring(found) == {"b_input_0": [], "b": ["b_input_0"]}
+    assert "state" not in (tmp_path / "out" / "dump.prototxt").read_text()
+
+
 def test_an_unknown_layer_is_cut_like_any_other(tmp_path: Path) -> None:
     text = 'input: "x" input_shape { dim: 2 dim: 3 }\n' + relu("a", "x", "y")
     text += 'layer { name: "q" type: "Company" bottom: "y" top: "z" company_param { scale: 2 } }\n'

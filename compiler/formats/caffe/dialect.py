@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from subcut.compiler.errors import ModelError, user_error
+from subcut.compiler.errors import user_error
 from subcut.compiler.formats.caffe.generations import many, view
 from subcut.compiler.formats.caffe.names import assign, blob_of, written_names
 from subcut.compiler.formats.caffe.net import LayerText
 from subcut.compiler.formats.caffe.render import header_text, input_layer_text
-from subcut.compiler.formats.caffe.text import line_of
-from subcut.compiler.formats.caffe.weights import Frozen, Source, check_weights, source_of
+from subcut.compiler.formats.caffe.weights import Frozen, Source, check_weights, refused, source_of
 from subcut.compiler.ir.dialect import Dialect
 from subcut.compiler.ir.graph import Attribute, Constant, Graph, Model, Op, Value
 from subcut.compiler.ir.types import Dim, TensorType
@@ -200,19 +199,10 @@ def _infer_op(op: Op) -> None:
                 op.type, op.attributes, bottoms, blobs if len(blobs) == len(stored) else [], len(op.results)
             )
         except ValueError as error:
-            raise _refused(op, source, str(error)) from None
+            raise refused(op, str(error)) from None
     for value, shape in zip(op.results, shapes, strict=False):
         found = TensorType("f32", shape, _layout(op, shape))
         value.type = value.type.merged(found) if isinstance(value.type, TensorType) else found
-
-
-def _refused(op: Op, source: Source | None, reason: str) -> Exception:
-    path = source.net.file.path if source is not None else ""
-    at = op.origin.body.start if isinstance(op.origin, LayerText) else None
-    where = f"layer `{op.label}`"
-    if source is not None and at is not None:
-        where += f", {line_of(source.net.file, at)}"
-    return ModelError(path, reason, offset=at, where=where)
 
 
 def _padded(op: Op, shape: tuple[Dim, ...] | None) -> tuple[Dim, ...] | None:

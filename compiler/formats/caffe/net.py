@@ -46,6 +46,8 @@ class NetText:
     has_v0: bool = False
     newline: bytes = b"\n"
     name: str = ""
+    stages: tuple[str, ...] = ()
+    """Stages of the state that the net was read in and that its own text does not give."""
     inputs: list[HeaderInput] = field(default_factory=list[HeaderInput])
     shape_form: bool = False
     """Whether the header gives shapes as `input_shape`, not as `input_dim`."""
@@ -72,7 +74,9 @@ def read_net(file: SourceFile, state: NetState) -> NetText:
         )
     net.generation = 1 if "layers" in seen else 2
     _read_header(net)
-    state = NetState(state.phase, state.level, (*state.stages, *_own_stages(net)))
+    own = _own_stages(net)
+    net.stages = tuple(stage for stage in dict.fromkeys(state.stages) if stage not in own)
+    state = NetState(state.phase, state.level, (*own, *net.stages))
     for field_ in net.root.fields:
         if field_.name in ("layer", "layers"):
             for node in field_.values:

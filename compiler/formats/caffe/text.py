@@ -219,6 +219,10 @@ _WORDS: dict[bytes, bool | float] = {
 }  # fmt: skip
 
 
+_INT64_DIGITS = 20
+"""No integer field holds a longer number; protobuf takes one for a float or double field only."""
+
+
 def raw_string(file: SourceFile, node: Node) -> bytes:
     """The bytes that a string means; a word's own letters. Raises ModelError for an escape that there is none of."""
     raw = file.data[node.start : node.stop]
@@ -284,7 +288,9 @@ def number(raw: bytes) -> bool | int | float | str:
     if raw[:2] in (b"0x", b"0X"):
         return int(raw, 16)
     if raw.isdigit():
-        return int(raw, 8) if len(raw) > 1 and raw[:1] == b"0" else int(raw)
+        if len(raw) > 1 and raw[:1] == b"0":
+            return int(raw, 8)
+        return int(raw) if len(raw) <= _INT64_DIGITS else float(raw)
     return float(raw.rstrip(b"fF"))
 
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from subcut.compiler.errors import UserError, user_error
+from subcut.compiler.errors import ModelError, UserError, user_error
 from subcut.compiler.formats.caffe.caffemodel import Blob, Record, WeightFile
 from subcut.compiler.formats.caffe.net import LayerText, NetText, string_of
-from subcut.compiler.formats.caffe.text import Message, shown
+from subcut.compiler.formats.caffe.text import Message, line_of, shown
 from subcut.compiler.ir.graph import Constant, Op
 from subcut.compiler.ir.types import TensorType
 
@@ -112,8 +112,21 @@ def check_weights(chosen: Mapping[Op, None]) -> None:
         if source is None or source.weights is None or not isinstance(op.origin, LayerText):
             continue
         found = source.blobs(op.origin)
-        if None in found or len(found) < required_blobs(op.type, op.attributes, len(op.operands)):
+        try:
+            needed = required_blobs(op.type, op.attributes, len(op.operands))
+        except ValueError as error:
+            raise refused(op, str(error)) from None
+        if None in found or len(found) < needed:
             raise missing(op, source)
+
+
+def refused(op: Op, reason: str) -> ModelError:
+    """The error of a layer that Caffe would refuse, with its place in the text."""
+    source = source_of(op)
+    if source is None or not isinstance(op.origin, LayerText):
+        return ModelError("", reason, where=f"layer `{op.label}`")
+    file, at = source.net.file, op.origin.body.start
+    return ModelError(file.path, reason, offset=at, where=f"layer `{op.label}`, {line_of(file, at)}")
 
 
 def missing(op: Op, source: Source) -> UserError:

@@ -44,6 +44,7 @@ class _TextWriter:
         self.names = assign(self.graph)
         self.kept = {op.origin.body: op for op in self.graph.ops if isinstance(op.origin, LayerText)}
         self.rewired: list[dict[str, str]] = []
+        self.stages = self.needed_stages()
         self.rope = Rope()
         self.last = b"\n"
         self.behind = -1
@@ -63,6 +64,12 @@ class _TextWriter:
                 self.add_new(new)
             if field.name in _LAYERS:
                 self.add_layers(field, start, stop)
+            elif field.name == "state" and self.stages and isinstance(field.values[0], Message):
+                end = field.values[0].stop - 1
+                self.add_range(start, end)
+                self.add_new(b" %s " % _stages(self.stages))
+                self.behind = end
+                self.add_range(end, stop)
             elif field.name not in _HEADER or verbatim:
                 self.add_range(start, stop)
         if first_layer is None:
@@ -108,6 +115,21 @@ class _TextWriter:
             self.rope.add(new)
             at = self.behind = node.stop
         self.add_range(at, stop)
+
+    def needed_stages(self) -> tuple[str, ...]:
+        """Stages to write into the net's state, so that kept layers with rules on them are read again.
+
+        Caffe takes phase and level from its caller, and adds the caller's stages to those of the file.
+        """
+        rules = [field for op in self.kept.values() for field in op.origin.rules]
+        asks = any(
+            inner.name in ("stage", "not_stage")
+            for field in rules
+            for node in field.values
+            if isinstance(node, Message)
+            for inner in node.fields
+        )
+        return self.net.stages if asks else ()
 
     def edits(self, op: Op) -> list[tuple[Node, bytes]]:
         """The bottoms and tops of a layer whose blobs have other names in the cut."""
@@ -155,6 +177,8 @@ class _TextWriter:
         skip = len(self.net.inputs) if verbatim else 0
         inputs = self.graph.inputs[skip:]
         pieces: list[bytes] = []
+        if self.stages and not any(field.name == "state" for field in self.net.root.fields):
+            pieces.append(b"state { %s }" % _stages(self.stages) + self.net.newline)
         if inputs:
             shape_form = self.shape_form(inputs)
             rows = [(self.names[value], self.header_dims(value, shape_form)) for value in inputs]
@@ -189,6 +213,10 @@ class _TextWriter:
                 help="upgrade the net with Caffe's `upgrade_net_proto_text` first",
             )
         return (*dims, 1, 1, 1, 1)[:4]
+
+
+def _stages(stages: tuple[str, ...]) -> bytes:
+    return b" ".join(b"stage: " + quoted(stage.encode()) for stage in stages)
 
 
 def _dims(value: Value) -> tuple[int, ...] | None:
