@@ -49,7 +49,7 @@ Rule = Callable[[Op, Operands], Union[Known, None]]
 
 def static_value(value: Value) -> Array | None:
     """The numbers of `value` when types alone decide them, else None."""
-    found = _evaluate(value)
+    found = follow(value)
     return found.array if found is not None and found.complete else None
 
 
@@ -98,7 +98,8 @@ def _is_large(value: Value) -> bool:
     return int(np.prod([dim for dim in type.shape if isinstance(dim, int)], dtype=np.float64)) > LARGEST
 
 
-def _evaluate(value: Value) -> Known | None:
+def follow(value: Value) -> Known | None:
+    """What is known of the numbers of `value`."""
     known: dict[Value, Known | None] = {}
     for op in _dependencies(value) or ():
         operands = [known.get(operand) if operand is not None else None for operand in op.operands]

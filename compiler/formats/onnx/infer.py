@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from subcut.compiler.errors import MissingExtra
-from subcut.compiler.formats.onnx import functions, loops
+from subcut.compiler.formats.onnx import functions, missing
 from subcut.compiler.formats.onnx.placing import Skeleton
 from subcut.compiler.formats.onnx.records import info_of
 from subcut.compiler.formats.onnx.tensors import DataFiles
@@ -27,7 +27,9 @@ def infer(model: Model, wanted: Sequence[Value], files: DataFiles) -> None:
     _state(model.main, proto.graph)
     found = _run(onnx, proto)
     take(model.main, (found or proto).graph)
-    found = loops.settle(model.main, found or proto, lambda one: _run(onnx, one), take)
+    found = found or proto
+    if not all(is_ranked(value.type) for value in wanted):
+        found = missing.settle(model.main, found, lambda one: _run(onnx, one), take)
     for value in wanted:
         _take_from_copies(value)
     called = {key for value in wanted if (key := functions.key_of(value)) is not None}
