@@ -15,6 +15,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import venv
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -30,6 +31,7 @@ from models import FOLDER, Case, select
 HERE = Path(__file__).resolve().parent
 PEERS = FOLDER / "peers"
 OUT = FOLDER / "out"
+LINKED = FOLDER / "linked"
 KEPT = FOLDER / "kept"
 """The files that the cut consists of, for the limit to copy."""
 SUBCUT = str(Path(sys.executable).with_name("subcut"))
@@ -50,6 +52,8 @@ class Contender:
     command: Callable[[Path], list[str]]
     fresh: bool = False
     """Whether subcut has never seen the model, so that its digest has to be computed."""
+    links: bool = False
+    """Whether the cut shares the model's file, so that making and removing it touches the model's times."""
     times: list[float] = field(default_factory=list)
     memory: Memory = field(default_factory=lambda: Memory(0, 0))
     failure: str = ""
@@ -77,7 +81,7 @@ def contenders(case: Case, peers: bool) -> list[Contender]:
     found = [Contender("subcut", cut()), Contender("subcut, first time", cut(), fresh=True)]
     if not case.file.endswith(".onnx"):
         return found
-    found.append(Contender("subcut --link", cut("--link")))
+    found.append(Contender("subcut --link", cut("--link"), links=True))
     for tool in TOOLS if peers else ():
         found.append(Contender(tool, other(tool), failure=TOO_BIG.get((tool, case.name), "")))
     return found
@@ -91,47 +95,64 @@ def environment(fresh: bool) -> dict[str, str]:
     return {**os.environ, "XDG_CACHE_HOME": str(cache)}
 
 
-def clean() -> Path:
-    """An empty folder for the next cut."""
+def room(contender: Contender) -> Path:
+    """An empty folder for the next cut; linked ones stay until their contest is over."""
+    if contender.links:
+        LINKED.mkdir(parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(dir=LINKED))
     shutil.rmtree(OUT, ignore_errors=True)
     OUT.mkdir(parents=True)
     return OUT
 
 
-def attempt(contender: Contender, once: Callable[[list[str], dict[str, str]], None]) -> None:
+def attempt(contender: Contender, once: Callable[[list[str], dict[str, str]], None]) -> Path | None:
     """Run a contender one time; one that fails is out of the contest, and the reason is told."""
     if contender.failure:
-        return
+        return None
+    out = room(contender)
     try:
-        once(contender.command(clean()), environment(contender.fresh))
-        if not any(OUT.iterdir()):
+        once(contender.command(out), environment(contender.fresh))
+        if not any(out.iterdir()):
             raise Failed("wrote nothing")
     except Failed as failure:
         contender.failure = str(failure)
         print(f"    {contender.name}: {contender.failure}", file=sys.stderr, flush=True)
+        return None
+    return out
+
+
+def take_peak(contender: Contender) -> Path | None:
+    """Measure the memory of one run."""
+
+    def once(command: list[str], env: dict[str, str]) -> None:
+        contender.memory = memory(command, env)
+
+    return attempt(contender, once)
+
+
+def take_time(contender: Contender) -> None:
+    """Measure the time of one run."""
+    attempt(contender, lambda command, env: contender.times.append(wall(command, env)))
 
 
 def contest(case: Case, runs: int, peers: bool) -> list[Contender]:
-    """Memory of each in turn, which also warms the page cache; then the times, taking turns."""
-    shutil.rmtree(KEPT, ignore_errors=True)
+    """Memory of each in turn, which also warms the page cache; then the times, taking turns; linked cuts at the end."""
+    for folder in (KEPT, LINKED):
+        shutil.rmtree(folder, ignore_errors=True)
     KEPT.mkdir()
     limit = Contender("limit", lambda out: ["cp", *map(str, sorted(KEPT.iterdir())), str(out)])
     everyone = [*contenders(case, peers), limit]
-
-    def peak(contender: Contender) -> Callable[[list[str], dict[str, str]], None]:
-        def once(command: list[str], env: dict[str, str]) -> None:
-            contender.memory = memory(command, env)
-
-        return once
-
-    for contender in everyone:
-        attempt(contender, peak(contender))
-        if contender.name == "subcut" and not contender.failure:
-            for file in (OUT / "cut").glob("dump*"):
-                file.replace(KEPT / file.name)
-    for _ in range(runs):
-        for contender in everyone:
-            attempt(contender, lambda command, env, to=contender: to.times.append(wall(command, env)))
+    for group in (False, True):
+        turn = [contender for contender in everyone if contender.links == group]
+        for contender in turn:
+            out = take_peak(contender)
+            if contender.name == "subcut" and out:
+                for file in (out / "cut").glob("dump*"):
+                    file.replace(KEPT / file.name)
+        for _ in range(runs):
+            for contender in turn:
+                take_time(contender)
+    shutil.rmtree(LINKED, ignore_errors=True)
     return everyone
 
 

@@ -22,7 +22,9 @@ STARTS = {"python -c pass": 0.02, "import subcut": 0.05, "subcut --help": 0.5}
 
 
 def result(name: str, seconds: float, failure: str = "") -> run.Contender:
-    return run.Contender(name, lambda out: [str(out)], False, [seconds], measure.Memory(50 << 20, 30 << 20), failure)
+    return run.Contender(
+        name, lambda out: [str(out)], False, False, [seconds], measure.Memory(50 << 20, 30 << 20), failure
+    )
 
 
 def page(*results: run.Contender) -> str:
