@@ -95,6 +95,18 @@ def test_an_unknown_tensor_and_an_input_that_is_not_given(tmp_path: Path) -> Non
         run(model, {}, ["y"])
 
 
+def test_numbers_that_make_no_sense_are_the_users_mistake(tmp_path: Path) -> None:
+    layers = (
+        'layer { name: "i" type: "Input" top: "label" input_param { shape { dim: 2 } } }\n'
+        'layer { name: "l" type: "SoftmaxWithLoss" bottom: "x" bottom: "label" top: "y" }\n'
+    )
+    model = read_net(tmp_path, INPUT + layers)
+    assert run(model, {"x": X, "label": np.array([0, 2], np.float32)}, ["y"])["y"].shape == ()
+    with pytest.raises(UserError, match="cannot be run on these inputs") as caught:
+        run(model, {"x": X, "label": np.array([0, 7], np.float32)}, ["y"])
+    assert caught.value.code == "run-failed"
+
+
 def test_a_shape_that_only_a_run_knows(tmp_path: Path) -> None:
     """What a filter lets through goes on through layers that do not need to know how much it is."""
     text = INPUT + (

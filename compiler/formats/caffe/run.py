@@ -20,7 +20,7 @@ def run(model: Model, feeds: Mapping[str, Array], fetch: Sequence[str]) -> dict[
     """Compute the tensors `fetch` (float32) from the tensors `feeds`, whose shapes take the place of those stated.
 
     Only the layers on the way are lowered. A recurrent layer starts from a state of zeros. Raises UserError
-    `not-lowerable` or `missing-input`, MissingExtra where onnx or onnxruntime is not installed.
+    `not-lowerable`, `missing-input` or `run-failed`, MissingExtra where onnx or onnxruntime is not installed.
     """
     given = {name: np.asarray(array, np.float32, order="C") for name, array in feeds.items()}
     result = {name: given[name] for name in fetch if name in given}
@@ -57,4 +57,10 @@ def _execute(program: Program, feeds: Mapping[str, Array], fetch: Sequence[str])
         values = [ort.OrtValue.ortvalue_from_numpy(array) for array in big.values()]
         options.add_external_initializers(list(big), values)
     session: Any = ort.InferenceSession(proto.SerializeToString(), options, ["CPUExecutionProvider"])
-    return dict(zip(fetch, session.run(list(fetch), dict(feeds)), strict=True))
+    refused = ort.capi.onnxruntime_pybind11_state
+    try:
+        results = session.run(list(fetch), dict(feeds))
+    except (refused.Fail, refused.InvalidArgument, refused.RuntimeException) as error:
+        # Only what is fed can be wrong here, such as a label of a class that there is not.
+        raise user_error("run-failed", f"the net cannot be run on these inputs: {error}") from None
+    return dict(zip(fetch, results, strict=True))
