@@ -89,8 +89,8 @@ def _find_inputs(order: list[Op], selection: Selection, report: Report, options:
             edges[value] = Edge(value, _input_reason(value, selection, named), producer, [op])
     report.inputs = list(edges.values())
     if report.whole:
-        own = {v: edges.pop(v, None) or Edge(v, why.MODEL_INPUT, None, []) for v in selection.graph.inputs}
-        report.inputs = [*own.values(), *edges.values()]
+        own = {v: edges.get(v) or Edge(v, why.MODEL_INPUT, None, []) for v in selection.graph.inputs}
+        report.inputs = list({**own, **edges}.values())
     return constants
 
 

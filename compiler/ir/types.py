@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Union
+from typing import TYPE_CHECKING, Any, Union
 
 if TYPE_CHECKING:
     import numpy as np
@@ -121,15 +121,15 @@ def numpy_dtype(element: str) -> np.dtype[np.generic]:
     return dtype
 
 
-def element_of(dtype: np.dtype[np.generic]) -> str:
+def element_of(dtype: np.dtype[Any]) -> str:
     """The element type that `dtype` stores; the plain one where several share it (`i8` for `int8`, not `qi8`)."""
     if dtype.kind in "OSU":
         return "str"
     for table in (_NUMPY, _ML_DTYPES):
         for element, name in table.items():
-            if name == dtype.name:
+            if name == str(dtype.name):
                 return element
-    raise KeyError(dtype.name)
+    raise KeyError(str(dtype.name))
 
 
 def parse_type(text: str) -> TensorType:
