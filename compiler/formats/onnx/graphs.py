@@ -245,9 +245,20 @@ class GraphWriter:
         for name, (at, stop) in record.named(schema.OUTPUT).items():
             if name in kept and name not in edges and name not in record.named(schema.VALUE_INFO):
                 items.append((at, 0, 0, bytes_field(schema.VALUE_INFO, data[body(data, at, stop) : stop])))
+        return items + self._annotations(graph, kept)
+
+    def _annotations(self, graph: Graph, kept: set[str]) -> list[Item]:
+        """The quantisation of kept tensors, with the stored scales and zero points that it names."""
+        record, data = record_of(graph), self.file.data
+        items: list[Item] = []
+        named: dict[str, None] = {}
         for name, (at, stop) in record.named(schema.ANNOTATION).items():
             if name in kept:
                 items.append((at, at, stop, None))
+                named.update(dict.fromkeys(schema.annotated(data[body(data, at, stop) : stop])))
+        if named:
+            stored = {tensor.name: op for op, tensor in self.record.tensors.items() if op.graph is graph}
+            items += [self._stored(stored[name]) for name in named if name in stored and name not in kept]
         return items
 
     def _function_others(self, graph: Graph) -> list[Item]:

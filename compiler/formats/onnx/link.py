@@ -28,6 +28,7 @@ class Links:
     final: Path
     taken: set[str]
     made: list[Path] = field(default_factory=list[Path])
+    how: list[str] = field(default_factory=list[str])
     _names: dict[SourceFile, str] = field(default_factory=dict[SourceFile, str])
 
     def locate(self, file: SourceFile) -> str:
@@ -42,7 +43,8 @@ class Links:
             name = f"original_{name}"
         self.taken.add(name)
         target = self.folder / name
-        if not _reflink(file, target):
+        shared = _reflink(file, target)
+        if not shared:
             try:
                 os.link(os.path.realpath(file.path), target)
             except OSError as error:
@@ -51,8 +53,13 @@ class Links:
                     f"the cut cannot be linked to `{file.path}`: {error.strerror}",
                     help="put the result on the same file system as the model, or leave out `--link`",
                 ) from None
+        self.how.append("a reflink" if shared else "a hard link")
         self.made.append(target)
         return name
+
+    def notes(self) -> list[dict[str, str]]:
+        """What the manifest says of the second names."""
+        return [{"file": path.name, "is": how} for path, how in zip(self.made, self.how, strict=True)]
 
 
 def _reflink(file: SourceFile, target: Path) -> bool:

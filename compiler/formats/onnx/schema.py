@@ -43,6 +43,7 @@ _SCHEMAS: dict[str, dict[str, tuple[int, str]]] = {
     "FunctionProbe": {"node": (FUNCTION_NODE, "NodeProbe")},
     "Named": {"name": (1, "string")},
     "Pair": {"key": (1, "string"), "value": (2, "string")},
+    "Annotation": {"tensor_name": (1, "string"), "quant_parameter_tensor_names": (2, "Pair*")},
     "OperatorSet": {"domain": (1, "string"), "version": (2, "int64")},
     "Dimension": {"dim_value": (1, "int64"), "dim_param": (2, "string")},
     "Shape": {"dim": (1, "Dimension*")},
@@ -203,6 +204,11 @@ def parse(message: str, content: bytes) -> Any:
 def parse_function(content: bytes) -> Function:
     """Decode a FunctionProto, its nodes left out."""
     return cast(Function, parse("Function", content))
+
+
+def annotated(content: bytes) -> list[str]:
+    """The tensors that a TensorAnnotation names as parameters of the quantisation."""
+    return [pair.value for pair in parse("Annotation", content).quant_parameter_tensor_names]
 
 
 def parse_nodes(message: str, content: bytes) -> Sequence[Node]:

@@ -35,6 +35,8 @@ def write_model(model: Model, folder: Path, options: WriteOptions) -> list[Path]
         content = model_rope(model, InPlace(files, links.locate))
         _check_size(content)
         content.write(path, options.progress)
+        if links.made:
+            model.notes["linked"] = links.notes()
         return [path, *links.made]
     placer = DataFile(f"{path.name}.data", files)
     content = model_rope(model, placer)
