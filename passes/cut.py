@@ -58,6 +58,8 @@ class Cut(Pass):
         _drop_controls(graph, report)
         graph.outputs = [edge.value for edge in report.outputs]
         graph.owner = None
+        if model.functions.get(graph.name) is graph:  # what was a function is the model now
+            del model.functions[graph.name]
         model.main, model.report = graph, report
         return changed
 
