@@ -69,6 +69,8 @@ def _pick(values: list[Value], index: list[str]) -> list[Value]:
 
 def read_function(reader: Reader, function: Function) -> Graph:
     """The body of a function as a graph whose inputs are its arguments and whose outputs are what it returns."""
+    from subcut.compiler.formats.tensorflow.reader import type_by_readers
+
     graph = Graph(reader.model, function.name)
     data = reader.file.data
     places, returned = list[tuple[int, int, int]](), dict[str, str]()
@@ -87,6 +89,7 @@ def read_function(reader: Reader, function: Function) -> Graph:
     if function.polymorphic:
         return graph  # its types, and so what its names mean, are known at each call only
     _connect(reader, scope)
+    type_by_readers(list(scope.nodes.values()))
     for name in function.outputs:
         found = scope.find(returned.get(name, ""))
         if not found:

@@ -103,4 +103,5 @@ def node_text(name: str, type: TensorType) -> str:
     number = NUMBERS[type.element or ""]
     dtype = f'attr {{ key: "dtype" value {{ type: {data_type_name(number)} }} }}'
     shape = f'attr {{ key: "shape" value {{ shape {{ {shape_text(type)} }} }} }}'
-    return f'node {{ name: "{name}" op: "Placeholder" {dtype} {shape} }}'
+    literal = name.replace("\\", "\\\\").replace('"', '\\"')
+    return f'node {{ name: "{literal}" op: "Placeholder" {dtype} {shape} }}'

@@ -9,9 +9,10 @@ from subcut.compiler.errors import ModelError
 from subcut.compiler.formats.tensorflow import records, schema
 from subcut.compiler.formats.tensorflow.library import read_library
 from subcut.compiler.formats.tensorflow.origin import GraphOrigin, ModelOrigin
-from subcut.compiler.formats.tensorflow.results import Results, ResultTypes
+from subcut.compiler.formats.tensorflow.results import Results, ResultTypes, operand_element
 from subcut.compiler.ir.dialect import Dialect
 from subcut.compiler.ir.graph import Graph, Model, Op, Value
+from subcut.compiler.ir.types import TensorType
 from subcut.compiler.storage.files import SourceFile
 from subcut.compiler.storage.wire import LEN, WireError, fields, read_varint
 
@@ -64,6 +65,7 @@ class Reader:
         made = self.nodes(graph, nodes)
         graph.origin.names = set(connect(graph, made, self.fail))
         drop_reserved(graph)
+        type_by_readers(made)
         if library.functions:
             from subcut.compiler.formats.tensorflow.functions import read_function
 
@@ -158,6 +160,15 @@ def connect(graph: Graph, nodes: Sequence[Node], fail: Any) -> Mapping[str, Op]:
         if controls:
             op.controls = tuple(controls)
     return by_name
+
+
+def type_by_readers(nodes: Sequence[Node]) -> None:
+    """Give results of operators that nobody knows the element types that their readers ask for."""
+    for node in nodes:
+        for value in node.op.results if node.results is None else ():
+            asked = (operand_element(user, slot) for user, slot in value.uses)
+            element = next((element for element in asked if element), None)
+            value.type = TensorType(element) if element else None
 
 
 def drop_reserved(graph: Graph) -> None:

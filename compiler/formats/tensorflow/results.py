@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from subcut.compiler.formats.tensorflow import records
 from subcut.compiler.formats.tensorflow.elements import decode_shape
 from subcut.compiler.formats.tensorflow.signatures import Arg, Signature, signature
+from subcut.compiler.ir.graph import Op
 from subcut.compiler.ir.types import Dim, TensorType
 from subcut.compiler.storage.wire import WireError
 
@@ -156,3 +157,20 @@ def _tensor_shape(value: bytes) -> tuple[Dim, ...] | None:
         raise WireError(0, "a Const without a tensor")
     shape = records.value_field(value, *tensor, 2)
     return () if shape is None else decode_shape(value, *shape)
+
+
+def operand_element(op: Op, slot: int) -> str | None:
+    """The element type that an operator asks of an operand; None where its signature or attributes do not say."""
+    found = signature(op.type)
+    for arg in found.inputs if found else ():
+        values: dict[str, bytes] = {}
+        for name in arg.attributes():
+            stated = records.attribute(op, name)
+            if stated is None:
+                return None
+            values[name] = bytes(stated[0][stated[1] : stated[2]])
+        elements = _elements(arg, values, {})
+        if slot < len(elements):
+            return elements[slot]
+        slot -= len(elements)
+    return None

@@ -13,6 +13,8 @@ from subcut.compiler.storage.wire import bytes_field, int_field
 if TYPE_CHECKING:
     import numpy as np
 
+    Array = np.ndarray[Any, np.dtype[Any]]
+
 _FIELDS = {
     "f32": "float_val", "f64": "double_val", "f16": "half_val", "bf16": "half_val", "str": "string_val",
     "c64": "scomplex_val", "c128": "dcomplex_val", "i64": "int64_val", "i1": "bool_val", "ui32": "uint32_val",
@@ -21,7 +23,7 @@ _FIELDS = {
 """Where numbers are when they are not in `tensor_content`; small integers are in `int_val`, float8 in `float8_val`."""
 
 
-def decode(raw: bytes) -> np.ndarray[Any, Any]:
+def decode(raw: bytes) -> Array:
     """The numbers of a TensorProto. Raises ValueError where it is damaged, TypeError for handles."""
     import numpy as np
 
@@ -30,10 +32,9 @@ def decode(raw: bytes) -> np.ndarray[Any, Any]:
     if element is None or element in ("resource", "variant"):
         raise TypeError(f"a stored {element or 'tensor of unknown type'} has no numbers")
     shape: tuple[int, ...] = tuple(dim.size for dim in proto.tensor_shape.dim)
-    dtype = numpy_dtype(element)
+    dtype = _numpy(element)
     if proto.tensor_content:
-        content: np.ndarray[Any, Any] = np.frombuffer(proto.tensor_content, dtype)
-        return content.reshape(shape)
+        return _shaped(np, np.frombuffer(proto.tensor_content, dtype), shape)
     count = int(np.prod(shape, dtype=np.int64))
     if count < 0:
         raise ValueError("a stored tensor of unknown shape")
@@ -44,10 +45,25 @@ def decode(raw: bytes) -> np.ndarray[Any, Any]:
     filled[: len(values)] = values
     if len(values):
         filled[len(values) :] = values[-1]  # the last one listed stands for all that follow
-    return filled.reshape(shape)
+    return _shaped(np, filled, shape)
 
 
-def _listed(proto: Any, element: str, dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
+def _numpy(element: str) -> Any:
+    return numpy_dtype(element)
+
+
+def _shaped(np: Any, array: Array, shape: tuple[int, ...]) -> Array:
+    shaped: Array = np.reshape(array, shape)
+    return shaped
+
+
+def _bits(np: Any, array: Array, dtype: Any) -> Array:
+    """The same bytes as other numbers."""
+    numbers: Array = np.frombuffer(array.tobytes(), dtype)
+    return numbers
+
+
+def _listed(proto: Any, element: str, dtype: Any) -> Array:
     import numpy as np
 
     if proto.float8_val:
@@ -56,27 +72,24 @@ def _listed(proto: Any, element: str, dtype: np.dtype[Any]) -> np.ndarray[Any, A
     if element == "str":
         return np.array([*values, None], object)[:-1]
     if element in ("f16", "bf16"):
-        return np.array(values, np.uint16).view(dtype)
+        return _bits(np, np.array(values, np.uint16), dtype)
     if element in ("c64", "c128"):
-        return np.array(values, np.float32 if element == "c64" else np.float64).view(dtype)
+        return _bits(np, np.array(values, np.float32 if element == "c64" else np.float64), dtype)
     if dtype.kind in "ui":
         return np.array(values, np.int64 if dtype.kind == "i" else np.uint64).astype(dtype)
     return np.array(values, dtype)
 
 
-def encode(array: np.ndarray[Any, Any], element: str | None = None) -> bytes:
+def encode(array: Array, element: str | None = None) -> bytes:
     """A TensorProto that stores `array`, as `element` where several share its dtype."""
-    import numpy as np
-
     element = element or element_of(array.dtype)
     head = int_field(1, NUMBERS[element]) + bytes_field(2, encode_shape(array.shape))
     if element == "str":
         texts = (s.encode() if isinstance(s, str) else bytes(s) for s in array.ravel())
         return head + b"".join(bytes_field(8, text) for text in texts)
-    little = np.ascontiguousarray(array).astype(array.dtype.newbyteorder("<"), copy=False)
-    return head + bytes_field(4, little.tobytes())
+    return head + bytes_field(4, array.tobytes())
 
 
-def type_of(array: np.ndarray[Any, Any]) -> TensorType:
+def type_of(array: Array) -> TensorType:
     """The type of numbers at hand."""
     return TensorType(element_of(array.dtype), tuple(int(d) for d in array.shape))
