@@ -10,21 +10,26 @@ from pathlib import Path
 from typing import Any
 
 from subcut.compiler import manifest
+from subcut.compiler.errors import user_error
 from subcut.compiler.formats import ReadOptions, WriteOptions, package, recognise
 from subcut.compiler.ir.graph import Model
 from subcut.compiler.pipeline import Pipeline, no_collection
 from subcut.compiler.storage.digest import Hashing
-from subcut.compiler.storage.folder import ResultFolder
+from subcut.compiler.storage.folder import MANIFEST, ResultFolder
 
 
 def load(path: str | Path, options: ReadOptions | None = None) -> Model:
     """Read a model in whatever format it is. Weights stay in the file; nothing of a framework is imported.
 
-    Raises ModelError for a file that is missing, damaged or of no known format.
+    Raises ModelError for a file that is missing, damaged or of no known format, UserError for options that do not
+    fit the model.
     """
-    path = Path(path)
+    path, options = Path(path), options or ReadOptions()
+    name = recognise(path)
+    if options.weights is not None and name != "caffe":
+        raise user_error("no-weights-file", f"`{path}` is no Caffe net: its weights are part of the model")
     with no_collection():
-        return package(recognise(path)).read(path, options or ReadOptions())
+        return package(name).read(path, options)
 
 
 def save(
@@ -40,16 +45,18 @@ def save(
 
     The folder appears whole or not at all. `check` is called with the folder before it appears, and may refuse it.
     """
+    name, options = FORMAT_OF[model.dialect.name], options or WriteOptions()
+    if options.link and name != "onnx":
+        raise user_error("cannot-link", "only the weights of an ONNX model can be linked to", help="leave out `--link`")
     hashing = {source.path: Hashing(source) for source in model.sources}
     target = Path(folder)
     with ResultFolder(target, force=force, sources=[source.path for source in model.sources]) as temp:
-        written = replace(options or WriteOptions(), final=target)
         with no_collection():
-            files = package(FORMAT_OF[model.dialect.name]).write(model, temp, written)
+            files = package(name).write(model, temp, replace(options, final=target))
         names = [str(step) for step in passes.passes] if passes else []
         content = manifest.build(model, names, files, {path: job.result() for path, job in hashing.items()})
         text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
-        (temp / manifest.MANIFEST).write_text(text, encoding="utf-8")
+        (temp / MANIFEST).write_text(text, encoding="utf-8")
         if check is not None:
             check(temp, content)
     return content

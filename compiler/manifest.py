@@ -11,8 +11,6 @@ from subcut.compiler.ir.graph import Model, Op, Value
 from subcut.compiler.ir.report import Edge, Report
 from subcut.compiler.ir.types import TensorType, Type
 
-MANIFEST = "manifest.json"
-
 
 def build(model: Model, passes: Sequence[str], files: Sequence[Path], digests: Mapping[Path, str]) -> dict[str, Any]:
     """The manifest of a model that was cut. It says nothing of time, machine or place: the same cut, the same bytes."""

@@ -13,8 +13,8 @@ from subcut.compiler.export import FORMAT_OF, load
 from subcut.compiler.formats import ReadOptions, runner
 from subcut.compiler.ir.graph import Model, Value
 from subcut.compiler.ir.types import Dim, TensorType, Type, numpy_dtype
-from subcut.compiler.manifest import MANIFEST
 from subcut.compiler.numbers import distance, same
+from subcut.compiler.storage.folder import MANIFEST
 
 if TYPE_CHECKING:
     import numpy as np
@@ -159,7 +159,8 @@ def _load_inputs(path: Path, values: Sequence[Value]) -> dict[str, Any]:
     try:
         arrays: dict[str, Any] = dict(np.load(path, allow_pickle=False))
     except (OSError, ValueError, EOFError) as error:
-        raise user_error("bad-npz", f"`{path}` cannot be read as an `.npz` file: {error}") from None
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise user_error("bad-npz", f"`{path}` cannot be read as an `.npz` file: {reason}") from None
     names = {v.name for v in values}
     known = {name if name in names else f"{name}:0": array for name, array in arrays.items()}
     unknown = [name for name in arrays if name not in names and f"{name}:0" not in names]

@@ -62,9 +62,11 @@ def load_frozen(value: Value, path: str) -> np.ndarray[Any, Any]:
     try:
         array: object = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
-        raise user_error("bad-npy", f"`{path}` cannot be read as a `.npy` file: {error}") from None
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise user_error("bad-npy", f"`{path}` cannot be read as a `.npy` file: {reason}") from None
     if not is_array(array):
         raise user_error("bad-npy", f"`{path}` holds several arrays", help="freeze takes a `.npy` file of one array")
+    array = array.astype(array.dtype.newbyteorder("="))
     type = value.type
     if isinstance(type, TensorType) and type.element is not None and numpy_dtype(type.element) != array.dtype:
         raise user_error("type-mismatch", f"`{path}` holds {array.dtype}, and `%{value.name}` is {type.element}")

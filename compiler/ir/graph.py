@@ -90,7 +90,7 @@ class Value:
         return self.producer.graph if self.producer is not None else self._graph
 
     def replace_by(self, other: Value) -> None:
-        """Make every use of this value a use of `other`, as an operand and as what a body gives out."""
+        """Make every use of this value as an operand a use of `other`."""
         uses, self.uses = self.uses, []
         for op, slot in uses:
             op.operands = (*op.operands[:slot], other, *op.operands[slot + 1 :])

@@ -122,14 +122,15 @@ def numpy_dtype(element: str) -> np.dtype[np.generic]:
 
 
 def element_of(dtype: np.dtype[Any]) -> str:
-    """The element type that `dtype` stores; the plain one where several share it (`i8` for `int8`, not `qi8`)."""
+    """The element type that `dtype`, of native byte order, stores; the plain one of several (`i8`, not `qi8`)."""
     if dtype.kind in "OSU":
         return "str"
+    wanted = str(dtype)
     for table in (_NUMPY, _ML_DTYPES):
         for element, name in table.items():
-            if name == str(dtype.name):
+            if name == wanted:
                 return element
-    raise KeyError(str(dtype.name))
+    raise KeyError(wanted)
 
 
 def parse_type(text: str) -> TensorType:
