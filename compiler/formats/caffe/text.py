@@ -86,11 +86,13 @@ class _Parser:
 
     def fields(self, at: int, closer: bytes, depth: int) -> tuple[list[Field], int]:
         """Fields from `at` on, and the offset of the `closer` behind them."""
-        data, names, found = self.data, self.names, list[Field]()
+        data, names, fast, found = self.data, self.names, _FAST, list[Field]()
         while True:
-            match = _FAST(data, at)
+            match = fast(data, at)
             kind = 0 if match is None else match.lastindex
             if match is None or kind == 4:
+                if match is not None and closer == b"}":
+                    return found, match.start(4)
                 at = self.skip(at, found)
                 if at == self.size or data[at : at + 1] == closer:
                     return self.closed(found, at, closer)
@@ -103,8 +105,8 @@ class _Parser:
             if name is None:
                 name = names[raw] = raw.decode()
             if kind == 2:
-                at = match.end(2)
-                found.append(Field(name, match.start(1), at, (Scalar(match.start(2), at),)))
+                start, at = match.span(2)
+                found.append(Field(name, match.start(1), at, (Scalar(start, at),)))
                 continue
             body = self.message(match.start(3), depth + 1)
             at = body.stop
@@ -226,10 +228,10 @@ _INT64_DIGITS = 20
 def raw_string(file: SourceFile, node: Node) -> bytes:
     """The bytes that a string means; a word's own letters. Raises ModelError for an escape that there is none of."""
     raw = file.data[node.start : node.stop]
+    if raw[0] == 34 and b"\\" not in raw and raw.find(b'"', 1) == len(raw) - 1:
+        return raw[1:-1]
     if raw[:1] not in (b'"', b"'"):
         return raw
-    if b"\\" not in raw and raw.count(raw[:1]) == 2:
-        return raw[1:-1]
     pieces: list[bytes] = []
     at = 0
     while at < len(raw):

@@ -133,7 +133,10 @@ class _TextWriter:
 
     def edits(self, op: Op) -> list[tuple[Node, bytes]]:
         """The bottoms and tops of a layer whose blobs have other names in the cut."""
-        layer = op.origin
+        layer, names = op.origin, self.names
+        # What was read and not changed since is in the text as its blob: most layers need no look at it.
+        if not op.changed and all(v in names and names[v] == v.origin for v in (*op.operands, *op.results) if v):
+            return []
         found: list[tuple[Node, bytes]] = []
         for kind, nodes, values in (("bottom", layer.bottoms, op.operands), ("top", layer.tops, op.results)):
             for i, (node, value) in enumerate(zip(nodes, values, strict=True)):
