@@ -189,6 +189,7 @@ CASES = {
     "pool-max-pad": ("x 1x2x8x7", pool("kernel_size: 3 stride: 2 pad: 1")),
     "pool-max-mask": ("x 2x2x7x6", pool("kernel_size: 3 stride: 2 pad: 1", "y m")),
     "pool-max-mask-ceil": ("x 1x2x6x8", pool("kernel_size: 3 stride: 2", "y m")),
+    "pool-max-mask-behind": ("x 2x2x5x6", pool("kernel_h: 2 kernel_w: 1 stride_h: 5 stride_w: 4", "y m")),
     "pool-ave": (IMAGE, pool("pool: AVE kernel_size: 3 stride: 2")),
     "pool-ave-pad": ("x 1x2x8x7", pool("pool: AVE kernel_size: 3 stride: 2 pad: 1")),
     "pool-ave-clip": ("x 1x1x6x6", pool("pool: AVE kernel_size: 3 stride: 3 pad: 2")),

@@ -113,20 +113,31 @@ def _behind(at: Lowered, pool: Pool) -> list[int]:
 
 def _maximum(at: Lowered, pool: Pool, out: str | None, mask: str | None) -> str:
     behind, value = _behind(at, pool), at.inputs[0]
-    settings: dict[str, Any] = {"kernel_shape": list(pool.kernel), "strides": list(pool.stride)}
-    settings["pads"] = [*pool.pad, *behind]
-    if any(b >= k for b, k in zip(behind, pool.kernel, strict=True)):
+    pads = [*pool.pad, *behind]
+    padded = any(b >= k for b, k in zip(behind, pool.kernel, strict=True))
+    if padded:
         # A window may lie behind the bottom altogether (strides beyond the kernel): it keeps the start value.
         value = at.emit("Pad", value, i64([0, 0, *pool.pad, 0, 0, *behind]), f32(LOWEST))
-        settings["pads"] = [0, 0, 0, 0]
-        if mask:
-            raise NotImplementedError("its mask has no place for windows that lie behind the bottom")
+    settings: dict[str, Any] = {"kernel_shape": list(pool.kernel), "strides": list(pool.stride)}
+    settings["pads"] = [0] * 4 if padded else pads
     if not mask:
         return at.emit("MaxPool", value, out=out, **settings)
-    _, _, height, width = at.layer.image()
     result, places = at.emit_many("MaxPool", [value], [out, None], **settings)
-    at.cast(at.emit("Mod", places, i64(height * width)), np.float32, mask)
+    _mask(at, pads if padded else [0] * 4, result, places, mask)
     return result
+
+
+def _mask(at: Lowered, pads: list[int], result: str, places: str, out: str) -> None:
+    """Where in its plane each maximum is, -1 for none; `places` count through the whole bottom with its `pads`."""
+    _, _, height, width = at.layer.image()
+    top, left, bottom, right = pads
+    wide = left + width + right
+    place = at.emit("Mod", places, i64((top + height + bottom) * wide))
+    row = at.emit("Sub", at.emit("Div", place, i64(wide)), i64(top))
+    column = at.emit("Sub", at.emit("Mod", place, i64(wide)), i64(left))
+    index = at.emit("Add", at.emit("Mul", row, i64(width)), column)
+    found = at.emit("Greater", result, f32(LOWEST))
+    at.cast(at.emit("Where", found, index, i64(-1)), np.float32, out)
 
 
 def _average(at: Lowered, pool: Pool, out: str | None) -> str:
