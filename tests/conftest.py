@@ -1,10 +1,21 @@
-"""A rule of the whole run: a test that skips says why, or the run fails."""
+"""Rules of the whole run: a test that skips says why, or the run fails; a slow machine fails no test."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# CI draws the same examples every time: what fails there fails again.
+settings.register_profile(
+    "subcut",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize="CI" in os.environ,
+)
+settings.load_profile("subcut")
 
 NO_REASON = {"", "Skipped", "unconditional skip"}
 
