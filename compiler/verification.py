@@ -13,6 +13,7 @@ from subcut.compiler.export import FORMAT_OF, load
 from subcut.compiler.formats import ReadOptions, runner
 from subcut.compiler.ir.graph import Model, Value
 from subcut.compiler.ir.types import Dim, TensorType, Type, numpy_dtype
+from subcut.compiler.number_files import read_npz
 from subcut.compiler.numbers import distance, same
 from subcut.compiler.storage.folder import MANIFEST
 
@@ -154,13 +155,7 @@ def _excuse_random(row: Row, first: Mapping[str, Any], second: Mapping[str, Any]
 
 
 def _load_inputs(path: Path, values: Sequence[Value]) -> dict[str, Any]:
-    import numpy as np
-
-    try:
-        arrays: dict[str, Any] = dict(np.load(path, allow_pickle=False))
-    except (OSError, ValueError, EOFError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise user_error("bad-npz", f"`{path}` cannot be read as an `.npz` file: {reason}") from None
+    arrays = read_npz(path)
     names = {v.name for v in values}
     known = {name if name in names else f"{name}:0": array for name, array in arrays.items()}
     unknown = [name for name in arrays if name not in names and f"{name}:0" not in names]

@@ -10,7 +10,7 @@ from subcut.compiler.errors import user_error
 from subcut.compiler.ir.graph import Model, Value
 from subcut.compiler.ir.report import NAMED_START, Edge
 from subcut.compiler.ir.types import TensorType, numpy_dtype
-from subcut.compiler.numbers import is_array
+from subcut.compiler.number_files import read_npy
 from subcut.passes.base import Pass
 
 if TYPE_CHECKING:
@@ -57,15 +57,7 @@ class Fold(Pass):
 
 def load_frozen(value: Value, path: str) -> np.ndarray[Any, Any]:
     """The numbers of a `.npy` file, when they fit the type of `value`."""
-    import numpy as np
-
-    try:
-        array: object = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise user_error("bad-npy", f"`{path}` cannot be read as a `.npy` file: {reason}") from None
-    if not is_array(array):
-        raise user_error("bad-npy", f"`{path}` holds several arrays", help="freeze takes a `.npy` file of one array")
+    array = read_npy(path)
     array = array.astype(array.dtype.newbyteorder("="))
     type = value.type
     if isinstance(type, TensorType) and type.element is not None and numpy_dtype(type.element) != array.dtype:

@@ -19,7 +19,7 @@ FOLDERS = ("subcut", "compiler", "passes", "dsl")
 LAYERS = [
     ("subcut.compiler.errors", "subcut.compiler.diagnostics"),
     ("subcut.compiler.storage",),
-    ("subcut.compiler.ir", "subcut.compiler.numbers"),
+    ("subcut.compiler.ir", "subcut.compiler.numbers", "subcut.compiler.number_files"),
     ("subcut.compiler.formats", "subcut.dsl"),
     ("subcut.passes",),
     ("subcut.compiler.pipeline", "subcut.compiler.manifest"),

@@ -11,6 +11,7 @@ import argparse
 import gc
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -62,14 +63,22 @@ def run(args: argparse.Namespace) -> int:
 def write(model: Model, pipeline: Pipeline, args: argparse.Namespace, bar: Bar) -> tuple[dict[str, Any], Path]:
     """Write the result folder; returns the manifest and where it is."""
     folder = args.output or default_folder(Path.cwd())
-    check = None
-    if args.verify:
-        from subcut.compiler.verification import Verifier
-
-        check = Verifier(Path(args.model), options.read_options(args), args.inputs, args.seed).check
+    check = _check(args, bar) if args.verify else None
     bar.stage("writing")
     written = WriteOptions(link=args.link, progress=bar.advance)
     return save(model, folder, passes=pipeline, options=written, force=args.force, check=check), folder
+
+
+def _check(args: argparse.Namespace, bar: Bar) -> Callable[[Path, dict[str, Any]], None]:
+    from subcut.compiler.verification import Verifier
+
+    verifier = Verifier(Path(args.model), options.read_options(args), args.inputs, args.seed)
+
+    def check(folder: Path, manifest: dict[str, Any]) -> None:
+        bar.stage("verifying")
+        verifier.check(folder, manifest)
+
+    return check
 
 
 def log(model: Model, folder: Path) -> str:
@@ -99,9 +108,18 @@ def _pipeline(args: argparse.Namespace, timing: Timing) -> Pipeline:
         pipeline = standard(args.selection, infer=not args.no_infer, fold=not args.no_fold)
     else:
         raise user_error("no-selection", "nothing is selected", help="say what to keep: `from A to B`, or `all`")
+    _check_name(args.print_ir_after, pipeline)
     pipeline.verify_each = args.verify_each
     pipeline.hook = _hook(args, timing)
     return pipeline
+
+
+def _check_name(wanted: str | None, pipeline: Pipeline) -> None:
+    """`--print-ir-after` names a pass that is run."""
+    names = list(dict.fromkeys(step.name for step in pipeline.passes))
+    if wanted not in (None, "*", *names):
+        runs = ", ".join(f"`{name}`" for name in names)
+        raise user_error("unknown-pass", f"no pass `{wanted}` is run", help=f"these are: {runs}")
 
 
 def _hook(args: argparse.Namespace, timing: Timing) -> Any:

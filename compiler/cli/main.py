@@ -6,9 +6,11 @@ Exit codes: 0 done; 1 the user's mistake, or a verification that failed; 2 a bad
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib
 import io
 import os
+import re
 import sys
 import traceback
 from collections.abc import Sequence
@@ -28,6 +30,8 @@ COMMANDS = {
 """Every subcommand, and its line in `subcut --help`; each is the module of its name."""
 
 DONE, MISTAKE, BAD_MODEL, BUG = 0, 1, 2, 3
+_OUTPUT_FAILS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
+"""What a write to standard output fails with where it is a file; where it is a pipe, that is a BrokenPipeError."""
 
 
 def entry() -> None:
@@ -55,17 +59,30 @@ def main(arguments: Sequence[str]) -> int:
     except SubcutError as error:
         return _say(str(error), MISTAKE)
     except BrokenPipeError:
-        # Whoever read our output has seen enough; keep the interpreter from complaining about it when it ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _give_up_output()
         return MISTAKE
+    except OSError as error:
+        if error.errno not in _OUTPUT_FAILS or error.filename is not None:
+            return _bug()
+        _give_up_output()
+        return _say(f"error[cannot-write]: standard output cannot be written: {error.strerror}", MISTAKE)
     except KeyboardInterrupt:
         return _say("interrupted", 130)
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else MISTAKE
     except BaseException:
-        traceback.print_exc()
-        return _say("this is a bug in subcut, not in your model: please report it with the text above", BUG)
+        return _bug()
     return code
+
+
+def _bug() -> int:
+    traceback.print_exc()
+    return _say("this is a bug in subcut, not in your model: please report it with the text above", BUG)
+
+
+def _give_up_output() -> None:
+    """Whoever read our output has seen enough, or has no room: the interpreter shall not complain when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _say(text: str, code: int) -> int:
@@ -109,14 +126,17 @@ class _Parser(argparse.ArgumentParser):
     """An argument parser whose mistakes are the user's: exit code 1, in the style of every other message."""
 
     def error(self, message: str) -> None:  # type: ignore[override]
+        from subcut.compiler.diagnostics import did_you_mean
         from subcut.compiler.errors import user_error
 
-        raise user_error("bad-arguments", message, help=f"{self.format_usage().strip()}")
+        wrong = re.search(r"unrecognized arguments: (-[^\s=]+)", message)
+        near = did_you_mean(wrong[1], self._option_string_actions) if wrong else []
+        raise user_error("bad-arguments", message, help=[*near, f"`{self.prog} --help` says what it takes"])
 
 
 def _help() -> argparse.ArgumentParser:
     width = max(map(len, COMMANDS)) + 2
-    return argparse.ArgumentParser(
+    parser = argparse.ArgumentParser(
         prog="subcut",
         usage='subcut MODEL "SELECTION" [options]   |   subcut COMMAND …',
         description="Cut a piece out of a Caffe, TensorFlow or ONNX model, in its own format, and prove it right.",
@@ -125,5 +145,6 @@ def _help() -> argparse.ArgumentParser:
         + "\n\n`subcut COMMAND --help` says more. Exit codes: 0 done, 1 your mistake or a failed verification,\n"
         "2 a bad model file, 3 a bug of ours.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        add_help=True,
     )
+    parser.add_argument("-V", "--version", action="store_true", help="print the version and exit")
+    return parser

@@ -104,6 +104,10 @@ def recognise(path: Path) -> str:
     for name in names:
         if package(name).claims(path, head, size):
             return name
+    if path.is_dir():
+        raise ModelError(path, "is a folder and no model", expected="a model file, or the folder of a SavedModel")
+    if size and str(path).lower().endswith(package(names[0]).ENDINGS):
+        return names[0]  # whoever reads it can say what is damaged
     known = ", ".join(ending for name in FORMATS for ending in package(name).ENDINGS)
     raise ModelError(path, "is in no format that subcut reads", offset=0, expected=f"one of {known}")
 

@@ -26,8 +26,10 @@ _NOT_POSSIBLE = {
     errno.ETXTBSY,
 }
 
-Progress = Callable[[int], None]
-"""Called with the number of bytes written since the last call."""
+Progress = Callable[[int, int], None]
+"""Called with the number of bytes written since the last call, and the size that the file will have."""
+_Told = Callable[[int], None]
+"""The same, for one file."""
 
 
 class Rope:
@@ -83,7 +85,7 @@ class Rope:
         self._check_sources()
         out = os.open(path, _FLAGS, 0o666)
         try:
-            self._write(out, progress)
+            self._write(out, (lambda done: progress(done, self.size)) if progress else None)
         except OSError as error:
             if error.filename is None:
                 error.filename = os.fspath(path)
@@ -97,7 +99,7 @@ class Rope:
             if os.fstat(file.fd).st_size < file.size:
                 raise file.shorter(os.fstat(file.fd).st_size)
 
-    def _write(self, out: int, progress: Progress | None) -> None:
+    def _write(self, out: int, progress: _Told | None) -> None:
         buffer = bytearray()
         for piece in self.pieces:
             if len(piece) <= SMALL:
@@ -110,13 +112,13 @@ class Rope:
         _flush(out, buffer, progress)
 
 
-def _flush(out: int, buffer: bytearray, progress: Progress | None) -> None:
+def _flush(out: int, buffer: bytearray, progress: _Told | None) -> None:
     if buffer:
         _write_all(out, memoryview(bytes(buffer)), progress)
         buffer.clear()
 
 
-def _write_all(out: int, view: memoryview, progress: Progress | None) -> None:
+def _write_all(out: int, view: memoryview, progress: _Told | None) -> None:
     while view:
         done = os.write(out, view[:CHUNK])
         view = view[done:]
@@ -124,7 +126,7 @@ def _write_all(out: int, view: memoryview, progress: Progress | None) -> None:
             progress(done)
 
 
-def _copy(out: int, piece: bytes | Span, progress: Progress | None) -> None:
+def _copy(out: int, piece: bytes | Span, progress: _Told | None) -> None:
     """Copy a big piece; the kernel does it where it can, else it goes through memory in windows."""
     if isinstance(piece, bytes):
         _write_all(out, memoryview(piece), progress)

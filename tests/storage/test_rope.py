@@ -57,7 +57,7 @@ def test_bytes_and_file_are_the_pieces(source: SourceFile, piece: object) -> Non
     assert rope.bytes() == expected
     written: list[int] = []
     with tempfile.TemporaryDirectory() as folder:
-        rope.write(f"{folder}/out", written.append)
+        rope.write(f"{folder}/out", lambda done, size: written.append(done))
         assert Path(folder, "out").read_bytes() == expected
     assert sum(written) == rope.size
     assert all(n > 0 for n in written)
@@ -175,12 +175,12 @@ def test_source_that_becomes_shorter_while_copied(
     (tmp_path / "source").write_bytes(bytes(SIZE))
     file = SourceFile(tmp_path / "source")
     with pytest.raises(ModelError, match="became shorter") as caught:
-        Rope([Span(file, 0, SIZE)]).write(tmp_path / "out", lambda _: os.truncate(file.path, 1 << 20))
+        Rope([Span(file, 0, SIZE)]).write(tmp_path / "out", lambda *_: os.truncate(file.path, 1 << 20))
     assert caught.value.offset == 1 << 20
 
 
 def test_progress_is_told_while_copying(source: SourceFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "CHUNK", 1 << 20)
-    told: list[int] = []
-    Rope([Span(source, 0, SIZE)]).write(tmp_path / "out", told.append)
-    assert told == [1 << 20] * 3
+    told: list[tuple[int, int]] = []
+    Rope([Span(source, 0, SIZE)]).write(tmp_path / "out", lambda done, size: told.append((done, size)))
+    assert told == [(1 << 20, SIZE)] * 3
