@@ -134,7 +134,11 @@ def _shape_of(op: Op) -> Known | None:
 
 
 def _size_of(op: Op) -> Known | None:
-    type = op.operands[0].type if op.operands and op.operands[0] is not None else None
+    operand = op.operands[0] if op.operands else None
+    if operand is not None and operand.producer is not None and operand.producer.type == "Shape":
+        dims = _shape_of(operand.producer)
+        return certain(np.array(dims.array.size, np.int64)) if dims is not None else None
+    type = operand.type if operand is not None else None
     if not isinstance(type, TensorType) or type.shape is None or not type.static:
         return None
     return certain(np.array(np.prod([dim for dim in type.shape if isinstance(dim, int)], dtype=np.int64)))

@@ -88,15 +88,19 @@ def take(graph: Graph, proto: Any) -> None:
 
 
 def _take_from_copies(value: Value) -> None:
-    """What `Identity` copies has one type; a graph's output, which is often such a copy, has it stated."""
+    """What `Identity` copies has one type; a graph's output, which is often such a copy, has it stated.
+
+    A copy inside a body says nothing: the branch of an `If` may suppose what made it be taken.
+    """
     seen = {value: None}
     todo = [value]
     while todo and not is_ranked(value.type):
         current = todo.pop()
         value.type = joined(value.type, current.type)
-        copies = [result for op, _ in current.uses if op.type == "Identity" for result in op.results]
+        readers = [op for op, _ in current.uses if op.type == "Identity" and op.graph is value.graph]
+        copies = [result for op in readers for result in op.results]
         if current.producer is not None and current.producer.type == "Identity":
-            copies += [operand for operand in current.producer.operands if operand is not None]
+            copies += [one for one in current.producer.operands if one is not None and one.graph is value.graph]
         todo += [copy for copy in copies if copy not in seen]
         seen.update(dict.fromkeys(copies))
 

@@ -2,6 +2,8 @@
 
 A `Reshape` has the rank that its second operand has elements, and the dimensions that `fold` knows of these.
 
+An `If` whose condition is certain gives what that branch gives.
+
 A state variable may change its shape from one iteration to the next, so ONNX takes only its element type for certain.
 By induction it has one shape throughout when the body, given the shape that the loop starts with, gives out the same;
 where only some dimensions change, the others are certain.
@@ -16,7 +18,7 @@ from typing import Any
 from subcut.compiler.formats.onnx import fold
 from subcut.compiler.formats.onnx.types import agreed, decode_type, encode_type, is_ranked
 from subcut.compiler.ir.graph import Constant, Graph, Op, Value
-from subcut.compiler.ir.types import Dim, TensorType, Type
+from subcut.compiler.ir.types import TensorType, Type
 
 Run = Callable[[Any], Any]
 Take = Callable[[Graph, Any], None]
@@ -30,7 +32,9 @@ ROUNDS = 8
 
 @dataclass
 class _State:
-    """A state variable of a loop: its type throughout, if all is as assumed."""
+    """An `If` whose condition is certain gives what that branch gives.
+
+    A state variable of a loop: its type throughout, if all is as assumed."""
 
     result: Value
     type: TensorType
@@ -122,14 +126,27 @@ def _state_told_shapes(main: Graph, proto: Any) -> bool:
     """Set the types of unknown rank that an operand decides; whether there were any."""
     told = False
     for op, place in _operators(main):
-        if op.type not in ("Reshape", "Expand", "ConstantOfShape") or not op.results or is_ranked(op.results[0].type):
+        if op.type == "If" and op.operands[0] is not None and not all(is_ranked(one.type) for one in op.results):
+            types = _of_taken_branch(op, op.operands[0])
+        elif op.type in ("Reshape", "Expand", "ConstantOfShape") and not is_ranked(op.results[0].type):
+            types = [_told(op)]
+        else:
             continue
-        type = _told(op)
-        if type is not None:
-            op.results[0].type = type
-            _state(proto, place, op.results[0])
-            told = True
+        for result, type in zip(op.results, types, strict=False):
+            if is_ranked(type) and not is_ranked(result.type):
+                result.type = type
+                _state(proto, place, result)
+                told = True
     return told
+
+
+def _of_taken_branch(op: Op, condition: Value) -> list[Type | None]:
+    """The types of what an `If` gives, where its condition is certain, such as one on the rank of a tensor."""
+    value = fold.static_value(condition)
+    if value is None or value.size != 1:
+        return []
+    taken = "then_branch" if value.any() else "else_branch"
+    return [one.type for region in op.regions if region.name == taken for one in region.outputs]
 
 
 def _told(op: Op) -> TensorType | None:
@@ -141,17 +158,26 @@ def _told(op: Op) -> TensorType | None:
     element = data.type.element if data is not None and isinstance(data.type, TensorType) else None
     if op.type == "ConstantOfShape":
         element = filled.type.element if isinstance(filled, Constant) else "f32"
-    if shape is None or element is None or not isinstance(shape.type, TensorType) or not shape.type.static:
+    dims = _numbers(shape) if shape is not None else None
+    if element is None or dims is None or (op.type == "Expand" and not _is_rank_of(data, len(dims))):
         return None
-    rank = shape.type.shape[0] if shape.type.shape else None
-    if not isinstance(rank, int) or rank > MAX_RANK or (op.type == "Expand" and not _is_rank_of(data, rank)):
-        return None
+    if op.type == "Expand":
+        dims = [None] * len(dims)
+    return TensorType(element, tuple(dim if dim is not None and dim > 0 else None for dim in dims))
+
+
+def _numbers(shape: Value) -> list[int | None] | None:
+    """What is known of the elements of a shape; None where not even their number is."""
     known = fold.follow(shape)
-    dims: list[Dim] = [None] * rank
-    if known is not None and op.type != "Expand":
-        numbers = zip(known.array.tolist(), known.mask.tolist(), strict=True)
-        dims = [number if sure and number > 0 else None for number, sure in numbers]
-    return TensorType(element, tuple(dims))
+    if known is not None and known.array.ndim == 1:
+        pairs = zip(known.array.tolist(), known.mask.tolist(), strict=True)
+        return [number if sure else None for number, sure in pairs]
+    type = shape.type
+    if not isinstance(type, TensorType) or type.shape is None or len(type.shape) != 1:
+        return None
+    rank = type.shape[0]
+    unknown: list[int | None] = [None] * rank if isinstance(rank, int) and rank <= MAX_RANK else []
+    return unknown or None
 
 
 def _is_rank_of(data: Value | None, rank: int) -> bool:
