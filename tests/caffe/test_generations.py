@@ -8,8 +8,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-from support.caffe_nets import by_name, net, wiring
+from support.caffe_nets import blob, by_name, caffemodel, layer, net, v0_layer, wiring
+
+from subcut.compiler.formats import runner
 
 V1 = {
     "type: CONVOLUTION blobs_lr: 1 blobs_lr: 2 weight_decay: 1 weight_decay: 0 convolution_param { pad: 2 }": (
@@ -138,3 +141,27 @@ def test_a_current_layer_keeps_every_field_of_every_fork(tmp_path: Path) -> None
         "strange_param": {"p": [1, 2], "q": 1e-3, "r": {"s": "t"}, "u": True, "v": "SOME", "w": float("inf")},
         "more": [1, "z"],
     }
+
+
+def test_a_padding_layer_and_the_padding_of_todays_layer_compute_the_same(tmp_path: Path) -> None:
+    """Caffe's upgrade joins the two; so their results must be the same."""
+    head = 'input: "x" input_dim: 1 input_dim: 2 input_dim: 6 input_dim: 5\n'
+    weights = np.random.default_rng(0).standard_normal((3, 2, 3, 3)).astype(np.float32)
+    stored = blob(weights.ravel().tolist(), weights.shape)
+    (tmp_path / "old").mkdir()
+    old = net(
+        tmp_path / "old",
+        head + 'layers { layer { name: "p" type: "padding" pad: 2 } bottom: "x" top: "p" }\n'
+        'layers { layer { name: "c" type: "conv" num_output: 3 kernelsize: 3 biasterm: false } bottom: "p" top: "y" }',
+        caffemodel(v0_layer("c", stored)),
+    )
+    new = net(
+        tmp_path,
+        head + 'layer { name: "c" type: "Convolution" bottom: "x" top: "y" '
+        "convolution_param { num_output: 3 kernel_size: 3 pad: 2 bias_term: false } }",
+        caffemodel(layer("c", stored)),
+    )
+    feeds = {"x": np.random.default_rng(1).standard_normal((1, 2, 6, 5)).astype(np.float32)}
+    one, other = (runner("caffe").run(model, feeds, ["y"])["y"] for model in (old, new))
+    assert one.shape == (1, 3, 8, 7)
+    assert np.array_equal(one, other)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 from pathlib import Path
 from typing import Any
@@ -195,7 +196,7 @@ BROKEN = [
 def test_says_where_a_text_is_broken(tmp_path: Path, text: str, offset: int, message: str) -> None:
     with pytest.raises(text_format.ParseError):
         text_format.Parse(text, schema()())
-    with pytest.raises(ModelError, match="line [0-9]") as caught:
+    with pytest.raises(ModelError, match=r"line \d") as caught:
         ours(tmp_path, text.encode() or b" ")
     assert (caught.value.offset, message in str(caught.value)) == (offset, True), str(caught.value)
 
@@ -216,7 +217,7 @@ def test_one_field_has_one_separator(tmp_path: Path, text: str) -> None:
 
 
 def test_an_escape_that_there_is_none_of_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="`.q` is no escape") as caught:
+    with pytest.raises(ModelError, match=r"`.q` is no escape") as caught:
         ours(tmp_path, rb'i: 1 s: "a\q"')
     assert caught.value.offset == 8
 
@@ -297,20 +298,26 @@ def test_a_truncated_document_is_refused_where_protobuf_refuses_it(
 ) -> None:
     raw = text.encode()[:cut]
     shorter = raw.decode("utf-8", "ignore")
+    mine, its = (
+        attempt(lambda: ours(tmp_path_factory.mktemp("doc"), shorter.encode()), ModelError),
+        attempt(lambda: as_dict(text_format.Parse(shorter, schema()())), text_format.ParseError),
+    )
+    if isinstance(mine, ModelError):
+        assert isinstance(its, text_format.ParseError), str(mine)
+        assert mine.offset is not None
+        assert 0 <= mine.offset <= max(len(raw), 1)
+    elif isinstance(its, text_format.ParseError):  # only the schema can be to blame: a name or a word cut short
+        assert any(words in str(its) for words in ("has no field", "Enum", "true"))
+    else:
+        assert same(mine, its)
+
+
+def attempt(action: Any, error: type[Exception]) -> Any:
+    """What `action` gives, or the error it raises."""
     try:
-        found = ours(tmp_path_factory.mktemp("doc"), shorter.encode())
-    except ModelError as error:
-        assert error.offset is not None
-        assert 0 <= error.offset <= max(len(raw), 1)
-        with pytest.raises(text_format.ParseError):
-            text_format.Parse(shorter, schema()())
-        return
-    try:
-        expected = as_dict(text_format.Parse(shorter, schema()()))
-    except text_format.ParseError as error:
-        assert "has no field" in str(error) or "Enum" in str(error) or "true" in str(error)  # a name cut short
-        return
-    assert same(found, expected)
+        return action()
+    except error as raised:
+        return raised
 
 
 @given(raw=st.binary(max_size=20))
@@ -334,7 +341,7 @@ def test_extents_divide_a_real_file_without_a_rest(name: str) -> None:
     file = SourceFile(shared(name))
     ranges = list(extents(file, parse(file).fields))
     assert b"".join(file.data[start:stop] for start, stop in ranges) == file.data[:]
-    assert all(a[1] == b[0] for a, b in zip(ranges, ranges[1:], strict=False))
+    assert all(a[1] == b[0] for a, b in itertools.pairwise(ranges))
 
 
 def test_comments_belong_to_what_they_stand_by(tmp_path: Path) -> None:

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 PURE = frozenset(
     "AbsVal ArgMax BNLL BatchNorm BatchReindex Bias Clip Concat Convolution Crop Deconvolution Dropout ELU Eltwise "
-    "Embed Exp Flatten Im2col InnerProduct LRN Log MVN Normalize PReLU Permute Pooling Power PriorBox ReLU ReLU6 "
-    "Reduction Reshape SPP Scale Sigmoid Slice Softmax Split Swish TanH Threshold Tile".split()
+    "Embed Exp Flatten Im2col InnerProduct LRN Log MVN Normalize PReLU Padding Permute Pooling Power PriorBox ReLU "
+    "ReLU6 Reduction Reshape SPP Scale Sigmoid Slice Softmax Split Swish TanH Threshold Tile".split()
 )
 """Types that are functions of their bottoms and weights in the TEST phase."""
 
@@ -191,27 +191,14 @@ def _infer_op(op: Op) -> None:
     layer = op.origin
     stored = source.blobs(layer) if source is not None and isinstance(layer, LayerText) else []
     blobs = [blob.shape for blob in stored if blob is not None]
-    if op.type == "Padding":
-        shapes = [_padded(op, bottoms[0] if bottoms else None)]
-    else:
-        try:
-            shapes = infer_layer(
-                op.type, op.attributes, bottoms, blobs if len(blobs) == len(stored) else [], len(op.results)
-            )
-        except ValueError as error:
-            raise refused(op, str(error)) from None
+    known = blobs if len(blobs) == len(stored) else []
+    try:
+        shapes = infer_layer(op.type, op.attributes, bottoms, known, len(op.results))
+    except ValueError as error:
+        raise refused(op, str(error)) from None
     for value, shape in zip(op.results, shapes, strict=False):
         found = TensorType("f32", shape, _layout(op, shape))
         value.type = value.type.merged(found) if isinstance(value.type, TensorType) else found
-
-
-def _padded(op: Op, shape: tuple[Dim, ...] | None) -> tuple[Dim, ...] | None:
-    """The shape that a V0 padding layer makes."""
-    params = op.attributes.get("padding_param")
-    pad = params.get("pad", 0) if isinstance(params, dict) else 0
-    if shape is None or len(shape) != 4 or not isinstance(pad, int):
-        return None
-    return (*shape[:2], *(dim + 2 * pad if isinstance(dim, int) else None for dim in shape[2:]))
 
 
 def _layout(op: Op, shape: tuple[Dim, ...] | None) -> str:

@@ -235,6 +235,13 @@ def crop_offsets(layer: Layer) -> list[int]:
     return [0] * axis + tail
 
 
+def padding(layer: Layer) -> list[Dims | None]:
+    """Zeros around an image: a layer of its own in generation V0, which Caffe's upgrade joins to the next one."""
+    n, c, h, w = layer.image()
+    pad = layer.param("padding_param").integer("pad")
+    return [(n, c, h + 2 * pad, w + 2 * pad)]
+
+
 def crop(layer: Layer) -> list[Dims | None]:
     """The second bottom's sizes from `axis` on."""
     shape, like, offsets = layer.bottom(), layer.bottom(1), crop_offsets(layer)

@@ -86,7 +86,7 @@ RULES: dict[str, Rule] = {
     "PriorBox": forks.prior_box,
     "SmoothL1Loss": basic.loss,
     "VideoData": data.elsewhere,
-    # other forks
+    # other forks, and a layer of generation V0 that Caffe joins to the next one
     "AntiQuant": basic.same,
     "Axpy": forks.axpy,
     "ConvolutionDepthwise": windows.convolution,
@@ -94,6 +94,7 @@ RULES: dict[str, Rule] = {
     "DepthwiseConvolution": windows.convolution,
     "Interp": forks.interp,
     "PSROIPooling": forks.psroi_pooling,
+    "Padding": windows.padding,
     "Proposal": forks.proposal,
     "Quant": basic.same,
     "ROIPooling": forks.roi_pooling,

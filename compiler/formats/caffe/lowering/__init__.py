@@ -23,6 +23,7 @@ RULES: dict[str, Rule] = {
     "ContrastiveLoss": losses.contrastive_loss,
     "Convolution": windows.convolution,
     "Crop": windows.crop,
+    "Padding": windows.padding,
     "Deconvolution": windows.deconvolution,
     "Dropout": neurons.dropout,
     "ELU": neurons.elu,

@@ -190,6 +190,12 @@ def spp(at: Lowered) -> None:
     at.emit("Concat", *levels, out=at.outputs[0], axis=1)
 
 
+def padding(at: Lowered) -> None:
+    """V0's layer of its own for the zeros around an image."""
+    pad = at.layer.param("padding_param").integer("pad")
+    at.emit("Pad", at.inputs[0], i64([0, 0, pad, pad, 0, 0, pad, pad]), out=at.outputs[0])
+
+
 def crop(at: Lowered) -> None:
     """A piece of the first bottom as large as the second."""
     offsets, top = crop_offsets(at.layer), at.top()
