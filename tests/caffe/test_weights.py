@@ -24,6 +24,7 @@ from support.models import fetched, shared
 
 from subcut.compiler.errors import ModelError, UserError
 from subcut.compiler.formats import ReadOptions, package
+from subcut.compiler.formats.caffe import claims
 from subcut.compiler.formats.caffe.weights import blobs_of
 from subcut.compiler.storage.wire import bytes_field, int_field
 
@@ -266,3 +267,12 @@ def test_a_frozen_tensor_is_a_parameter_layer(tmp_path: Path) -> None:
     assert [op.type for op in found.main.ops] == ["Parameter", "InnerProduct"]
     assert ops["two"].operands[0] is found.main.ops[0].results[0]
     assert blobs_of(found.main.ops[0])[0].numpy().tolist() == values.tolist()
+
+
+@pytest.mark.parametrize("record", [layer, v1_layer, v0_layer])
+@pytest.mark.parametrize("head", [bytes_field(1, "net"), b"", bytes_field(1, "net") + bytes_field(3, "data")])
+def test_weights_of_every_generation_are_recognised(record: Any, head: bytes) -> None:
+    raw = head + record("fc", blob(NUMBERS, (4, 3)))
+    assert claims(Path("weights"), raw, len(raw))
+    with_a_big_layer = raw + layer("big", bytes(1 << 17))
+    assert claims(Path("weights"), with_a_big_layer[: 1 << 16], len(with_a_big_layer))
