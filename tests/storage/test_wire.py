@@ -126,7 +126,8 @@ def test_noise_is_judged_as_protobuf_does(raw: bytes) -> None:
     error = failure(raw)
     if error is None:
         assert [field[4] for field in scan(raw)][-1:] == ([len(raw)] if raw else [])
-    elif not str(error).startswith("wire type"):  # groups are refused by us alone
+    elif not str(error).startswith(("wire type", "field number 0")):  # groups are refused by us alone; Python's
+        # protobuf lets some tags of field 0 pass in a message without fields
         assert 0 <= error.offset <= len(raw)
         with pytest.raises(DecodeError):
             Unknown().ParseFromString(raw)
