@@ -65,8 +65,9 @@ class Cut(Pass):
 
 
 def _is_whole(selection: Selection) -> bool:
-    everything = not selection.entries and len(selection.ops) == len(selection.graph.ops)
-    return everything and (selection.ends is None or set(selection.ends) == set(selection.graph.outputs))
+    graph = selection.graph
+    everything = graph is graph.model.main and not selection.entries and len(selection.ops) == len(graph.ops)
+    return everything and (selection.ends is None or set(selection.ends) == set(graph.outputs))
 
 
 def _find_inputs(order: list[Op], selection: Selection, report: Report, options: CutOptions) -> dict[Op, None]:
@@ -191,12 +192,20 @@ def _top(op: Op, graph: Graph) -> Op | None:
 
 
 def _infer(model: Model, report: Report) -> None:
-    """Find the types that edges lack: of inputs, and of outputs where the format writes them down."""
-    edges = [*report.inputs, *(report.outputs if model.dialect.typed_outputs else [])]
-    wanted = [edge.value for edge in edges if not _complete(edge.value)]
+    """Find the types that inputs lack, and outputs where the format writes them down.
+
+    Elsewhere outputs are only asked for when the framework is at work already, and after the inputs, so that no
+    objection to an output's operator takes the inputs' types away.
+    """
+    outputs = [edge.value for edge in report.outputs if not _complete(edge.value)]
+    wanted = [edge.value for edge in report.inputs if not _complete(edge.value)]
     wanted += [root for edge in report.inputs for root in model.dialect.static_roots(edge.value) if not _complete(root)]
+    if model.dialect.typed_outputs:
+        wanted, outputs = wanted + outputs, []
     if wanted:
         model.dialect.infer(model, list(dict.fromkeys(wanted)))
+    if wanted and outputs:
+        model.dialect.infer(model, outputs)
 
 
 def _complete(value: Value) -> bool:
