@@ -92,3 +92,23 @@ def run_file(path: Path, feeds: dict[str, Any], fetch: Sequence[str]) -> dict[st
     from subcut.compiler.formats.tensorflow.run import run
 
     return run(load(path), feeds, fetch)
+
+
+def calls(framework: Any) -> None:
+    """`If`, `While` and a plain call, each through functions; one function calls another."""
+
+    @framework.function
+    def inner(x: Any) -> Any:
+        return framework.nn.relu(x) * 2.0
+
+    @framework.function
+    def outer(x: Any) -> Any:
+        a, b = framework.split(x, 2, name="halves")
+        return inner(a) + b
+
+    x = framework.compat.v1.placeholder(framework.float32, [4], name="x")
+    called = framework.identity(outer(x), name="called")
+    chosen = framework.cond(called[0] > 0.0, lambda: called + 1.0, lambda: called - 1.0)
+    chosen = framework.identity(chosen, name="chosen")
+    looped = framework.while_loop(lambda i, _: i < 3, lambda i, y: (i + 1, y * 1.5), [framework.constant(0), chosen])
+    framework.identity(looped[1], name="end")

@@ -11,7 +11,7 @@ from subcut.compiler.formats.tensorflow import records
 from subcut.compiler.formats.tensorflow.elements import data_type_name, decode_shape, element_of_number
 from subcut.compiler.ir.graph import Attribute, Constant, Op, Symbol
 from subcut.compiler.ir.types import TensorType
-from subcut.compiler.storage.wire import LEN, Buffer, fields, read_varint, signed
+from subcut.compiler.storage.wire import LEN, Buffer, WireError, fields, read_varint, signed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -89,6 +89,8 @@ def _int(data: Buffer, start: int, stop: int) -> int:
 
 
 def _float(data: Buffer, start: int, stop: int) -> float:
+    if stop - start != 4:
+        raise WireError(start, f"a float of {stop - start} bytes")
     value: float = struct.unpack("<f", data[start:stop])[0]
     return value
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from subcut.compiler.formats.tensorflow.flow import flow_of
 from subcut.compiler.formats.tensorflow.fold import static_roots, static_value
 from subcut.compiler.formats.tensorflow.inputs import add_placeholder, constant, node_text
+from subcut.compiler.formats.tensorflow.records import damaged
 from subcut.compiler.formats.tensorflow.regions import check_region, is_token
 from subcut.compiler.formats.tensorflow.signatures import signature
 from subcut.compiler.ir.dialect import Dialect
@@ -37,7 +38,10 @@ class TensorFlowDialect(Dialect):
         """Decode the attributes of an operator. Raises ModelError where they are damaged."""
         from subcut.compiler.formats.tensorflow.attributes import decode_attributes
 
-        return decode_attributes(op)
+        try:
+            return decode_attributes(op)
+        except ValueError as error:
+            raise damaged(op, error) from None
 
     def is_stored(self, op: Op) -> bool:
         """Whether `op` is a Const."""

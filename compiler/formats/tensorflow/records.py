@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from subcut.compiler.errors import user_error
+from subcut.compiler.errors import ModelError, user_error
 from subcut.compiler.formats.tensorflow.elements import decode_shape, element_of_number
 from subcut.compiler.ir.graph import Op, Value
 from subcut.compiler.ir.types import Dim
 from subcut.compiler.storage.files import SourceFile, Span
 from subcut.compiler.storage.rope import Rope
-from subcut.compiler.storage.wire import LEN, VARINT, Buffer, bytes_field, fields, int_field, read_varint, signed
+from subcut.compiler.storage.wire import LEN, VARINT, Buffer, WireError, bytes_field, fields, int_field, read_varint, signed
 
 NODE_NAME, NODE_OP, NODE_INPUT, NODE_ATTR = 1, 2, 3, 5
 BIG = 1 << 16
@@ -101,8 +101,20 @@ def entry(data: Buffer, start: int, stop: int) -> tuple[str, int, int]:
 def attribute(op: Op, name: str) -> tuple[Buffer, int, int] | None:
     """Where the AttrValue of an attribute is; the last one counts, as in any map."""
     record = record_of(op)
-    found = [(record.data, start, stop) for key, start, stop in attribute_spans(record) if key == name]
+    try:
+        found = [(record.data, start, stop) for key, start, stop in attribute_spans(record) if key == name]
+    except ValueError as error:
+        raise damaged(op, error) from None
     return found[-1] if found else None
+
+
+def damaged(op: Op, error: ValueError) -> Exception:
+    """The ModelError to raise for a record that was read without looking into all of it, and then makes no sense."""
+    record = record_of(op)
+    if record.file is None:
+        return error
+    offset = error.offset if isinstance(error, WireError) else record.start
+    return ModelError(record.file.path, str(error), offset=offset, expected="a NodeDef", where=f"node `{op.name}`")
 
 
 def value_field(data: Buffer, start: int, stop: int, wanted: int) -> tuple[int, int] | None:

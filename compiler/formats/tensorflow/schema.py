@@ -81,6 +81,8 @@ SCALARS = {
 }  # fmt: skip
 """Numbers of FieldDescriptorProto.Type."""
 _MESSAGE, _ENUM, _OPTIONAL, _REPEATED = 11, 14, 1, 3
+ONE_OF = "AttrValue"
+"""The message that holds one of its fields, where `b: false` is another thing than nothing."""
 ENUMS = ("DataType", "FullTypeId")
 
 
@@ -117,11 +119,15 @@ def _data_types() -> dict[str, int]:
 
 
 def _add_message(target: Any, members: str) -> None:
+    if target.name == ONE_OF:
+        target.oneof_decl.add(name="value")
     for member in members.split(", "):
         name, number, kind = member.split(" ")
         code = SCALARS.get(kind) or (_ENUM if kind in ENUMS else _MESSAGE)
         label = _REPEATED if name.startswith("*") else _OPTIONAL
         field = target.field.add(name=name.lstrip("*"), number=int(number), type=code, label=label)
+        if target.name == ONE_OF:
+            field.oneof_index = 0
         if kind not in SCALARS:
             field.type_name = f".{PACKAGE}.{kind}"
 

@@ -74,18 +74,24 @@ class _Nodes:
         for value in self.graph.inputs:
             rope.add_field(NODE, placeholder(reference(value), value.type))
         for op in self.graph.ops:
-            origin = op.origin
-            if isinstance(origin, bytes):
+            if isinstance(op.origin, bytes):
                 self._flush()
-                rope.add_field(NODE, origin)
+                rope.add_field(NODE, op.origin)
                 continue
-            inputs = _new_inputs(op) if rewrite or op.changed else None
-            if inputs is None and not (self.dropped and self._has_class(*origin)):
-                self._copy(*origin)
-                continue
-            self._flush()
-            rope.add_field(NODE, records.edit(records.record_of(op), inputs, self._holds))
+            try:
+                self._add_read(op, rewrite)
+            except ValueError as error:
+                raise records.damaged(op, error) from None
         self._flush()
+
+    def _add_read(self, op: Op, rewrite: bool) -> None:
+        """Append the record of an operator that was read."""
+        inputs = _new_inputs(op) if rewrite or op.changed else None
+        if inputs is None and not (self.dropped and self._has_class(*op.origin)):
+            self._copy(*op.origin)
+            return
+        self._flush()
+        self.rope.add_field(NODE, records.edit(records.record_of(op), inputs, self._holds))
 
     def _has_class(self, _tag_at: int, start: int, stop: int) -> bool:
         """Whether the record may say with what it is colocated; big records are looked at field by field."""
