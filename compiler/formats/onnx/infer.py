@@ -23,7 +23,9 @@ def infer(model: Model, wanted: Sequence[Value], files: DataFiles) -> None:
     What the user stated (`Value.type` that no record states) is given to the inference. Raises MissingExtra.
     """
     onnx = _onnx()
-    proto = onnx.ModelProto.FromString(model_rope(model, Skeleton(files)).bytes())
+    proto = _decoded(onnx, model_rope(model, Skeleton(files)).bytes())
+    if proto is None:
+        return
     _state(model.main, proto.graph)
     found = _run(onnx, proto)
     take(model.main, (found or proto).graph)
@@ -39,10 +41,21 @@ def infer(model: Model, wanted: Sequence[Value], files: DataFiles) -> None:
 
 def _onnx() -> Any:
     try:
+        importlib.import_module("onnx.checker")
         importlib.import_module("onnx.shape_inference")
     except ImportError:
         raise MissingExtra("onnx", "onnx", "infer the types of tensors") from None
     return importlib.import_module("onnx")
+
+
+def _decoded(onnx: Any, skeleton: bytes) -> Any:
+    """The skeleton; None where bodies nest deeper than protobuf decodes, which is no reason not to cut them."""
+    from google.protobuf.message import DecodeError
+
+    try:
+        return onnx.ModelProto.FromString(skeleton)
+    except DecodeError:
+        return None
 
 
 def _run(onnx: Any, proto: Any) -> Any:
@@ -50,7 +63,7 @@ def _run(onnx: Any, proto: Any) -> Any:
     for follow_values in (True, False):
         try:
             return onnx.shape_inference.infer_shapes(proto, data_prop=follow_values)
-        except (onnx.shape_inference.InferenceError, RuntimeError, ValueError):
+        except (onnx.shape_inference.InferenceError, onnx.checker.ValidationError, RuntimeError, ValueError):
             # A model that the inference cannot take has edges of unknown type, and the cut asks for these.
             continue
     return None
