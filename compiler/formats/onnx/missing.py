@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from subcut.compiler.formats.onnx import fold
+from subcut.compiler.formats.onnx.records import model_record_of
 from subcut.compiler.formats.onnx.types import agreed, decode_type, encode_type, is_ranked
 from subcut.compiler.ir.graph import Constant, Graph, Op, Value
 from subcut.compiler.ir.types import TensorType, Type
@@ -125,11 +126,14 @@ def _state(proto: Any, place: Place, value: Value) -> None:
 def _state_told_shapes(main: Graph, proto: Any) -> bool:
     """Set the types of unknown rank that an operand decides; whether there were any."""
     told = False
+    opset = model_record_of(main.model).opsets.get("", 0)
     for op, place in _operators(main):
         if op.type == "If" and op.operands[0] is not None and not all(is_ranked(one.type) for one in op.results):
             types = _of_taken_branch(op, op.operands[0])
         elif op.type in ("Reshape", "Expand", "ConstantOfShape") and not is_ranked(op.results[0].type):
             types = [_told(op)]
+        elif op.type == "Dropout" and opset < 10 and op.operands[0] is not None:
+            types = [op.operands[0].type] * 2  # the mask, which opset 10 made boolean, has the type of the data
         else:
             continue
         for result, type in zip(op.results, types, strict=False):

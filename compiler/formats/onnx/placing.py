@@ -70,6 +70,18 @@ class DataFile:
 
 
 @dataclass
+class Embedded:
+    """Takes external data into the model."""
+
+    files: DataFiles
+    minimum: int = NEVER
+
+    def place(self, tensor: Tensor) -> Rope | None:
+        """Embed what is external."""
+        return embedded(tensor, self.files.span(tensor)) if tensor.external is not None else None
+
+
+@dataclass
 class InPlace:
     """Leaves the numbers where they are: entries point into the model's own file and its data files.
 

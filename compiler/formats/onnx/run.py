@@ -1,25 +1,26 @@
-"""Runs models in onnxruntime: every optimisation off, one thread, weights read by it from where they lie."""
+"""Runs models in onnxruntime: every optimisation off, one thread, big weights mapped from a file."""
 
 from __future__ import annotations
 
 import importlib
-import os
+import tempfile
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from subcut.compiler.errors import MissingExtra, user_error
-from subcut.compiler.formats.onnx.placing import InPlace
-from subcut.compiler.formats.onnx.records import model_record_of
+from subcut.compiler.formats.onnx.placing import DataFile, Embedded
 from subcut.compiler.formats.onnx.types import NUMBERS
 from subcut.compiler.formats.onnx.writer import dialect_of, model_rope
 from subcut.compiler.ir.graph import Constant, Model, Value
 from subcut.compiler.ir.types import element_of
-from subcut.compiler.storage.files import SourceFile
 
 if TYPE_CHECKING:
     import numpy as np
 
 _FOLDER = "session.model_external_initializers_file_folder_path"
+INLINE = 1 << 28
+"""Models up to this many bytes are handed over in memory."""
 _EXTENDED = "Vf"
 """Kinds of numpy types that onnxruntime takes only with a word on what they are: ml_dtypes' own."""
 
@@ -54,22 +55,23 @@ def _stored(value: Value) -> Any:
 
 
 def _run(model: Model, feeds: Mapping[str, Any], fetch: Sequence[str]) -> list[Any]:
-    session, failures = _session(model, fetch)
-    needed = {one.name for one in session.get_inputs()}
-    optional = {one.name for one in session.get_overridable_initializers()}
-    missing = sorted(needed - set(feeds))
-    if missing:
-        raise user_error("cannot-run", f"the input `{missing[0]}` is not given")
-    given = {name: array for name, array in feeds.items() if name in needed | optional}
-    try:
-        if any(_is_extended(array) for array in given.values()):
-            return [_array(one) for one in session.run_with_ort_values(list(fetch), _ort_values(given))]
-        return list(session.run(list(fetch), given))
-    except failures as error:
-        raise user_error("cannot-run", f"onnxruntime fails: {_first_line(error)}") from None
+    with tempfile.TemporaryDirectory(prefix="subcut-") as folder:
+        session, failures = _session(model, fetch, Path(folder))
+        needed = {one.name for one in session.get_inputs()}
+        optional = {one.name for one in session.get_overridable_initializers()}
+        missing = sorted(needed - set(feeds))
+        if missing:
+            raise user_error("cannot-run", f"the input `{missing[0]}` is not given")
+        given = {name: array for name, array in feeds.items() if name in needed | optional}
+        try:
+            if any(_is_extended(array) for array in given.values()):
+                return [one.numpy() for one in session.run_with_ort_values(list(fetch), _ort_values(given))]
+            return list(session.run(list(fetch), given))
+        except failures as error:
+            raise user_error("cannot-run", f"onnxruntime fails: {_first_line(error)}") from None
 
 
-def _session(model: Model, fetch: Sequence[str]) -> tuple[Any, tuple[type[Exception], ...]]:
+def _session(model: Model, fetch: Sequence[str], folder: Path) -> tuple[Any, tuple[type[Exception], ...]]:
     """A session that gives out `fetch`, and what onnxruntime may raise."""
     runtime = _onnxruntime()
     state = runtime.capi.onnxruntime_pybind11_state
@@ -80,18 +82,29 @@ def _session(model: Model, fetch: Sequence[str]) -> tuple[Any, tuple[type[Except
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.use_deterministic_compute = True
     options.log_severity_level = 4
-    folder = os.path.dirname(os.path.realpath(model_record_of(model).file.path))
-    options.add_session_config_entry(_FOLDER, folder)
-    placer = InPlace(dialect_of(model).files, lambda file: _location(file, folder))
-    content = model_rope(model, placer, fetch).bytes()
+    options.add_session_config_entry(_FOLDER, str(folder))
+    content = _content(model, fetch, folder)
     try:
         return runtime.InferenceSession(content, options, providers=["CPUExecutionProvider"]), failures
     except failures as error:
         raise user_error("cannot-run", f"onnxruntime does not take the model: {_first_line(error)}") from None
 
 
-def _location(file: SourceFile, folder: str) -> str:
-    return os.path.relpath(os.path.realpath(file.path), folder)
+def _content(model: Model, fetch: Sequence[str], folder: Path) -> bytes:
+    """The model to run. Big weights go to a file in `folder` for onnxruntime to map.
+
+    They cannot stay where they are: kernels add up in an order that depends on the alignment of the numbers in memory,
+    and the same tensor lies at another offset in the original and in the cut.
+    """
+    files = dialect_of(model).files
+    rope = model_rope(model, Embedded(files), fetch)
+    if rope.size <= INLINE:
+        return rope.bytes()
+    placer = DataFile("weights", files, embedded=True)
+    content = model_rope(model, placer, fetch).bytes()
+    if placer.content.size:
+        placer.content.write(folder / placer.location)
+    return content
 
 
 def _onnxruntime() -> Any:
@@ -123,7 +136,3 @@ def _ort_values(feeds: Mapping[str, Any]) -> dict[str, Any]:
         else make(array)
         for name, array in feeds.items()
     }
-
-
-def _array(value: Any) -> Any:
-    return value.numpy()
