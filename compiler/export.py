@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -55,8 +54,7 @@ def save(
             files = package(name).write(model, temp, replace(options, final=target))
         names = [str(step) for step in passes.passes] if passes else []
         content = manifest.build(model, names, files, {path: job.result() for path, job in hashing.items()})
-        text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
-        (temp / MANIFEST).write_text(text, encoding="utf-8")
+        (temp / MANIFEST).write_text(manifest.text(content) + "\n", encoding="utf-8")
         if check is not None:
             check(temp, content)
     return content

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import subcut
 from subcut.compiler.ir.graph import Model, Op, Value
@@ -63,3 +64,18 @@ def _operator(op: Op) -> dict[str, str]:
 
 def _constant(op: Op) -> str:
     return op.name or op.results[0].name
+
+
+def text(content: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> str:
+    """A manifest, or several, as JSON: a line a key, and a line an element of a list, so that a diff reads well."""
+    if not isinstance(content, Mapping):
+        return "[\n" + ",\n".join(text(one) for one in content) + "\n]"
+    encode = json.JSONEncoder(ensure_ascii=False).encode
+    lines: list[str] = []
+    for key, value in content.items():
+        if isinstance(value, list) and value:
+            items = ",\n    ".join(map(encode, cast("list[object]", value)))
+            lines.append(f"  {encode(key)}: [\n    {items}\n  ]")
+        else:
+            lines.append(f"  {encode(key)}: {encode(value)}")
+    return "{\n" + ",\n".join(lines) + "\n}"

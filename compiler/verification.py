@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -74,7 +74,7 @@ class Verifier:
         original = load(self.model, self.options)
         files = [folder / name for name in manifest["files"]]
         weights = next((f for f in files if f.suffix == ".caffemodel"), None)
-        cut = load(files[0], ReadOptions(weights=weights, phase=self.options.phase))
+        cut = load(files[0], replace(self.options, weights=weights))
         edges = [*manifest["inputs"], *manifest["outputs"]]
         golden = self.run_original(original, list(dict.fromkeys(edge["tensor"] for edge in edges)))
         feeds = feeds_of(cut, manifest, golden)

@@ -11,7 +11,7 @@ from subcut.compiler.errors import UserError
 from subcut.compiler.ir.graph import Graph, Model, Op
 from subcut.compiler.ir.selection import CutOptions, Selection
 from subcut.dsl import ast, words
-from subcut.dsl.format import format_selection
+from subcut.dsl.format import format_cut
 from subcut.dsl.lookup import Lookup
 from subcut.dsl.names import Names, Scope
 from subcut.dsl.options import resolve_options
@@ -46,7 +46,7 @@ def resolve(
         raise UserError(resolver.problems)
     assert part is not None
     ordered = {op: None for op in part.graph.ops if op in part.ops}
-    text = format_selection(cut.selection)
+    text = format_cut(cut)
     return Selection(part.graph, ordered, part.entries, part.ends, part.leaving, text), options
 
 

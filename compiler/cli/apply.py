@@ -8,7 +8,6 @@ All names are resolved before the first cut is written.
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from subcut.compiler.cli.progress import Bar
 from subcut.compiler.errors import user_error
 from subcut.compiler.export import save
 from subcut.compiler.formats import ReadOptions, WriteOptions
+from subcut.compiler.manifest import text
 from subcut.compiler.pipeline import Pipeline, cutting
 from subcut.compiler.verification import Verifier
 from subcut.dsl.file import SelectionFile, open_file, resolve_file
@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
                 bar.print(log(model, folder))
             at += 1
     if args.json:
-        print(json.dumps(manifests, indent=2, ensure_ascii=False))
+        print(text(manifests))
     return 0
 
 

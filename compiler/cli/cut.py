@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import gc
-import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +20,7 @@ from subcut.compiler.errors import user_error
 from subcut.compiler.export import default_folder, load, save
 from subcut.compiler.formats import WriteOptions
 from subcut.compiler.ir.graph import Model
+from subcut.compiler.manifest import text
 from subcut.compiler.pipeline import Pipeline, Timing, parse_passes, standard
 from subcut.passes import Pass
 
@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
     if args.timing:
         print(timing, file=sys.stderr)
     if args.json:
-        print(json.dumps(manifest, indent=2, ensure_ascii=False))
+        print(text(manifest))
     elif not args.quiet:
         print(log(model, folder))
     return 0
@@ -92,7 +92,8 @@ def log(model: Model, folder: Path) -> str:
     for value, type, source in report.folded:
         lines.append(f"Fold Constant:{value.name} {type} from {source}")
     for note in model.notes.get("rewired", []):
-        lines.append(f"Rewire:{note['operator']} reads {note['to']} instead of {note['from']}")
+        verb = "writes" if note["operand"].startswith("top") else "reads"
+        lines.append(f"Rewire:{note['operator']} {verb} {note['to']} instead of {note['from']}")
     lines.append("Export Layer:" + ",".join(op.label for op in report.operators))
     lines.append(f"Output Path:{folder}")
     return "\n".join(lines)

@@ -16,6 +16,8 @@ CACHED_FROM = 16 << 20
 _CHUNK = 1 << 20
 _SETTLED = 2_000_000_000
 """Nanoseconds since its last change after which a file's times are trusted to tell the next change."""
+_SAMPLES, _SAMPLE = 256, 1 << 12
+"""How many pieces of a file are looked at to recognise it, and the bytes of each."""
 _MOST = 1024
 """How many digests are remembered; then the older half is forgotten."""
 
@@ -56,7 +58,7 @@ class Hashing:
 def sha256(file: SourceFile, stop: threading.Event | None = None) -> str:
     """The digest of the whole file as 64 hexadecimal digits, from the user's cache where the file is unchanged.
 
-    The cache is keyed by real path, size, device, inode and both times, and never trusted for a file that changed
+    The cache is keyed by real path, size, device, inode, time and a sample, and never trusted for a file that changed
     in the last two seconds. Raises ModelError when the file became shorter, `Cancelled` when `stop` is set.
     """
     if file.size < CACHED_FROM:
@@ -86,9 +88,16 @@ def _hash(file: SourceFile, stop: threading.Event | None) -> str:
 
 
 def _state(file: SourceFile) -> str:
-    """What changes when the file does."""
+    """What changes when the file does: size, place, time, and a sample of what is in it.
+
+    Not the time of the inode's change, which every hard link to the file alters, and a linked cut is one; the sample
+    is for the file that was changed and dated back.
+    """
     stat = os.fstat(file.fd)
-    return f"{stat.st_size} {stat.st_dev} {stat.st_ino} {stat.st_mtime_ns} {stat.st_ctime_ns}"
+    sample = hashlib.sha256()
+    for at in range(0, min(file.size, stat.st_size), max(file.size // _SAMPLES, _SAMPLE)):
+        sample.update(file.read(at, min(_SAMPLE, file.size - at)))
+    return f"{stat.st_size} {stat.st_dev} {stat.st_ino} {stat.st_mtime_ns} {sample.hexdigest()}"
 
 
 def _is_settled(file: SourceFile) -> bool:
