@@ -36,6 +36,12 @@ class Cut(Pass):
         selection, options = model.selection, model.options or CutOptions()
         if selection is None:
             raise user_error("no-selection", "nothing is selected", help="run the pass `select` before `cut`")
+        if options.snap:
+            raise user_error(
+                "no-dumps",
+                f"`snap {options.snap}` moves edges to tensors that a device dumped, and no dumps are given",
+                help="leave the option out",
+            )
         graph = selection.graph
         report = Report(graph=graph.name)
         report.whole = _is_whole(selection)
@@ -46,21 +52,22 @@ class Cut(Pass):
         model.dialect.check_region(graph, chosen)
         report.constants = list(constants)
         _find_outputs(selection, report, options)
+        if not report.outputs and not report.whole:
+            raise user_error(
+                "no-output",
+                "nothing that the selection makes is a tensor, so the cut would compute nothing",
+                help="select operators that have results",
+            )
         model.dialect.bind(model, options.types)
         if self.infer:
             _infer(model, report)
-        if graph is not model.main:
-            _leave_behind(
-                graph, [*(edge.value for edge in report.inputs), *(v for op in constants for v in op.results)]
-            )
-            _bring_in(graph, constants)
-        changed = graph.keep([*chosen, *constants]) or graph is not model.main
+        changed = graph is not model.main
+        if changed:
+            _become_main(graph, report)
+        changed = graph.keep([*chosen, *constants]) or changed
         _drop_controls(graph, report)
         graph.outputs = [edge.value for edge in report.outputs]
-        graph.owner = None
-        if model.functions.get(graph.name) is graph:  # what was a function is the model now
-            del model.functions[graph.name]
-        model.main, model.report = graph, report
+        model.report = report
         return changed
 
 
@@ -215,17 +222,20 @@ def _complete(value: Value) -> bool:
     return type is not None
 
 
-def _leave_behind(graph: Graph, shared: Iterable[Value]) -> None:
-    """Forget the uses that the graphs around a body make of what the body captures: those graphs are gone."""
-    for value in shared:
+def _become_main(graph: Graph, report: Report) -> None:
+    """Make a body or a function the model itself; the graphs around it, and their uses of what it captures, go.
+
+    Constants that it captured are moved into it, before its own operators.
+    """
+    model = graph.model
+    for value in [*(edge.value for edge in report.inputs), *(v for op in report.constants for v in op.results)]:
         value.uses = [use for use in value.uses if _top(use[0], graph) is not None]
-
-
-def _bring_in(graph: Graph, constants: Iterable[Op]) -> None:
-    """Move constants that a body captured from around it into the body, before its own operators."""
-    foreign = [op for op in constants if op.graph is not graph]
-    for op in reversed(topological(foreign)):
+    for op in reversed(topological(op for op in report.constants if op.graph is not graph)):
         graph.insert(0, op)
+    if model.functions.get(graph.name) is graph:
+        del model.functions[graph.name]
+    graph.owner = None
+    model.main = graph
 
 
 def _drop_controls(graph: Graph, report: Report) -> None:
