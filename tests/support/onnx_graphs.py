@@ -12,7 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 Info = helper.make_tensor_value_info
 Node = helper.make_node
-F, I, B = TensorProto.FLOAT, TensorProto.INT64, TensorProto.BOOL
+F, L, B = TensorProto.FLOAT, TensorProto.INT64, TensorProto.BOOL
 
 
 def weights(name: str, *shape: int) -> Any:
@@ -67,7 +67,7 @@ def loops() -> Any:
             Node("Identity", ["acc_o"], ["scan_o"]),
         ],
         "inner",
-        [Info("ii", I, []), Info("ci", B, []), Info("acc_i", F, [4])],
+        [Info("ii", L, []), Info("ci", B, []), Info("acc_i", F, [4])],
         [Info("co", B, []), Info("acc_o", F, [4]), Info("scan_o", F, [4])],
     )
     outer = helper.make_graph(
@@ -77,7 +77,7 @@ def loops() -> Any:
             Node("Identity", ["c0"], ["c1"]),
         ],
         "outer",
-        [Info("i0", I, []), Info("c0", B, []), Info("acc0", F, [4])],
+        [Info("i0", L, []), Info("c0", B, []), Info("acc0", F, [4])],
         [Info("c1", B, []), Info("m", F, [4])],
         [weights("wl", 4)],
     )
@@ -99,7 +99,7 @@ def old() -> Any:
         Node("Reshape", ["c", "shape"], ["d"], name="reshape"),
         Node("Relu", ["d"], ["y"], name="relu"),
     ]
-    inputs = [Info("x", F, [2, 4]), Info("w", F, [4]), Info("b", F, [4]), Info("shape", I, [2])]
+    inputs = [Info("x", F, [2, 4]), Info("w", F, [4]), Info("b", F, [4]), Info("shape", L, [2])]
     stores = [weights("w", 4), weights("b", 4), stored("shape", [4, 2])]
     return model(helper.make_graph(nodes, "old", inputs, [Info("y", F, [4, 2])], stores), ir=3, opset=8)
 
@@ -107,7 +107,7 @@ def old() -> Any:
 def sparse() -> Any:
     """A sparse initialiser."""
     values = helper.make_tensor("sp", F, [3], [1.0, 2.0, 3.0])
-    tensor = helper.make_sparse_tensor(values, helper.make_tensor("idx", I, [3], [1, 4, 7]), [3, 4])
+    tensor = helper.make_sparse_tensor(values, helper.make_tensor("idx", L, [3], [1, 4, 7]), [3, 4])
     nodes = [Node("MatMul", ["x", "sp"], ["a"], name="mm"), Node("Relu", ["a"], ["y"], name="relu")]
     graph = helper.make_graph(
         nodes, "sparse", [Info("x", F, [2, 3])], [Info("y", F, [2, 4])], sparse_initializer=[tensor]
@@ -162,7 +162,7 @@ def sequences() -> Any:
         Node("OptionalGetElement", ["o"], ["y"], name="get"),
         Node("ConcatFromSequence", ["s2"], ["z"], name="concat", axis=0),
     ]
-    outputs = [Info("y", F, ["N", 4]), Info("n", I, []), Info("z", F, [None, 4]), Info("h", B, [])]
+    outputs = [Info("y", F, ["N", 4]), Info("n", L, []), Info("z", F, [None, 4]), Info("h", B, [])]
     return model(helper.make_graph(nodes, "sequences", [Info("x", F, ["N", 4])], outputs, [stored("one", 1)]))
 
 

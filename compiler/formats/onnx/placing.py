@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from subcut.compiler.errors import ModelError
 from subcut.compiler.formats.onnx.tensors import DATA_LOCATION, EXTERNAL_DATA, DataFiles, Tensor, data_span
 from subcut.compiler.storage.files import SourceFile, Span
 from subcut.compiler.storage.rope import Rope
@@ -113,8 +114,12 @@ class Skeleton:
         """Take small external data in, and replace big data by an entry that points nowhere."""
         if max(tensor.nbytes(), tensor.stop - tensor.start if tensor.external is None else 0) >= WORTHWHILE:
             return external(tensor, "left-out", 0, tensor.nbytes())
-        span = self.files.span(tensor) if tensor.external is not None else None
-        return embedded(tensor, span) if span is not None else None
+        if tensor.external is None:
+            return None
+        try:
+            return embedded(tensor, self.files.span(tensor))
+        except ModelError:  # the cut may not need this tensor; where it does, that is said before anything is written
+            return external(tensor, "left-out", 0, tensor.nbytes())
 
 
 def external(tensor: Tensor, location: str, offset: int, length: int) -> Rope:

@@ -173,16 +173,20 @@ class AttributeProbe(Protocol):
 
 
 def _pool() -> descriptor_pool.DescriptorPool:
-    file = descriptor_pb2.FileDescriptorProto(name="subcut_onnx.proto", package="subcut.onnx", syntax="proto2")
+    """The schemas as proto3, which refuses text that is no UTF-8, where proto2 would hand it out as bytes."""
+    file = descriptor_pb2.FileDescriptorProto(name="subcut_onnx.proto", package="subcut.onnx", syntax="proto3")
     for message, fields in _SCHEMAS.items():
         described = file.message_type.add(name=message)
         for field, (number, kind) in fields.items():
-            repeated = kind.endswith("*")
             one = described.field.add(name=field, number=number)
-            one.label = one.LABEL_REPEATED if repeated else one.LABEL_OPTIONAL
+            one.label = one.LABEL_REPEATED if kind.endswith("*") else one.LABEL_OPTIONAL
             one.type = _PRIMITIVE.get(kind.rstrip("*"), one.TYPE_MESSAGE)
             if one.type == one.TYPE_MESSAGE:
                 one.type_name = f".subcut.onnx.{kind.rstrip('*')}"
+            elif one.label == one.LABEL_OPTIONAL:  # so that it is known whether it is there
+                one.proto3_optional = True
+                one.oneof_index = len(described.oneof_decl)
+                described.oneof_decl.add(name=f"_{field}")
     pool = descriptor_pool.DescriptorPool()
     pool.AddSerializedFile(file.SerializeToString())
     return pool

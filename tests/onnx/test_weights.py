@@ -1,0 +1,291 @@
+"""Where weights lie: in the model, in files beside it, in one file beside the cut, or still in the original."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx.external_data_helper import set_external_data
+from support.onnx_corpus import checker_says
+from support.onnx_graphs import model, plain, save, weights
+
+from subcut.compiler.errors import ModelError, UserError
+from subcut.compiler.export import load
+from subcut.compiler.export import save as write
+from subcut.compiler.formats import WriteOptions, package
+from subcut.compiler.formats.onnx import link, run, writer
+from subcut.compiler.pipeline import standard
+from subcut.compiler.storage.wire import LEN, bytes_field, int_field, tag, varint
+
+X = np.random.default_rng(0).standard_normal((2, 64)).astype(np.float32)
+
+
+def external(folder: Path) -> Path:
+    """`plain`, its weights in three files, one of them in a folder, with odd offsets and no length for the last."""
+    made = plain()
+    places = [("one.bin", 100), ("sub/two.bin", 0), ("one.bin", 100 + 64 * 64 * 4 + 12), ("sub/three.bin", None)]
+    tensors = [*made.graph.initializer, made.graph.node[3].attribute[0].t]
+    (folder / "sub").mkdir(parents=True)
+    for tensor, (location, offset) in zip(tensors, places, strict=True):
+        raw = tensor.raw_data
+        with open(folder / location, "ab") as file:
+            file.write(b"\7" * ((offset or 0) - file.tell()) + raw)
+        checksum = "0123456789abcdef" if offset == 100 else None
+        set_external_data(
+            tensor, location, offset=offset, length=None if offset is None else len(raw), checksum=checksum
+        )
+        tensor.ClearField("raw_data")
+    onnx.save(made, str(folder / "model.onnx"))
+    return folder / "model.onnx"
+
+
+def cut(path: Path, selection: str, folder: Path, **options: Any) -> dict:
+    passes = standard(selection)
+    passes.verify_each = True
+    return write(passes.run(load(path)), folder, passes=passes, options=WriteOptions(**options))
+
+
+def outputs(path: Path, feeds: dict[str, Any]) -> dict[str, Any]:
+    read = load(path)
+    return run.run(read, feeds, [value.name for value in read.main.outputs])
+
+
+def test_external_data_goes_to_one_file_with_only_what_is_used(tmp_path: Path) -> None:
+    path = external(tmp_path / "model")
+    assert checker_says(path) == ""
+    manifest = cut(path, "from mm2 to add", tmp_path / "out")
+    assert manifest["files"] == ["dump.onnx", "dump.onnx.data"]
+    assert [one["file"] for one in manifest["model"]] == ["model.onnx", "two.bin", "one.bin"]
+    assert checker_says(tmp_path / "out/dump.onnx") == ""
+    assert (tmp_path / "out/dump.onnx.data").stat().st_size == 16384 + 256
+    entries = [
+        {entry.key: entry.value for entry in one.external_data}
+        for one in onnx.load(str(tmp_path / "out/dump.onnx"), load_external_data=False).graph.initializer
+    ]
+    assert entries == [
+        {"location": "dump.onnx.data", "offset": "0", "length": "16384"},
+        {"location": "dump.onnx.data", "offset": "16384", "length": "256"},
+    ]
+    want = {one.name: onnx.numpy_helper.to_array(one) for one in plain().graph.initializer}
+    got = {
+        one.name: onnx.numpy_helper.to_array(one)
+        for one in onnx.load(str(tmp_path / "out/dump.onnx")).graph.initializer
+    }
+    assert all(np.array_equal(got[name], want[name]) for name in got)
+
+
+def test_a_constant_with_external_data(tmp_path: Path) -> None:
+    path = external(tmp_path / "model")
+    cut(path, "from add to mul", tmp_path / "out")
+    assert checker_says(tmp_path / "out/dump.onnx") == ""
+    assert (tmp_path / "out/dump.onnx.data").stat().st_size == 4096 + 4096
+    want = outputs(save("plain", tmp_path), {"x": X})["y"]
+    golden = run.run(load(path), {"x": X}, ["b", "y"])
+    assert np.array_equal(golden["y"], want)
+    assert np.array_equal(outputs(tmp_path / "out/dump.onnx", {"b": golden["b"]})["y"], want)
+
+
+def test_tensors_that_share_bytes_are_stored_once(tmp_path: Path) -> None:
+    path = external(tmp_path / "model")
+    made = onnx.load(str(path), load_external_data=False)
+    del made.graph.initializer[1].external_data[:]
+    made.graph.initializer[1].external_data.extend(made.graph.initializer[0].external_data)
+    onnx.save(made, str(path))
+    cut(path, "from mm1 to mm2", tmp_path / "out")
+    assert (tmp_path / "out/dump.onnx.data").stat().st_size == 16384
+
+
+def breaks(change: Callable[[Any], None]) -> Callable[[Path], None]:
+    def apply(path: Path) -> None:
+        made = onnx.load(str(path), load_external_data=False)
+        change({entry.key: entry for entry in made.graph.initializer[0].external_data})
+        onnx.save(made, str(path))
+
+    return apply
+
+
+def setting(key: str, value: str) -> Callable[[Path], None]:
+    return breaks(lambda entries: setattr(entries[key], "value", value))
+
+
+BREAKS: dict[str, tuple[Callable[[Path], Any], str]] = {
+    "missing": (lambda path: (path.parent / "one.bin").unlink(), "no such file"),
+    "short": (lambda path: os.truncate(path.parent / "one.bin", 1000), "1000 bytes long"),
+    "empty": (lambda path: os.truncate(path.parent / "one.bin", 0), "the file is empty"),
+    "parent": (setting("location", "../one.bin"), "not inside the model's folder"),
+    "sideways": (setting("location", "sub/../../one.bin"), "not inside the model's folder"),
+    "absolute": (setting("location", "/etc/passwd"), "not inside the model's folder"),
+    "no location": (setting("location", ""), "not inside the model's folder"),
+    "a folder": (setting("location", "sub"), "is not a file"),
+    "offset": (setting("offset", "-4"), "offset is `-4`"),
+    "far offset": (setting("offset", "99999999999"), "bytes long"),
+    "length": (setting("length", "12"), "12 bytes long"),
+}
+
+
+@pytest.mark.parametrize("kind", BREAKS)
+def test_damaged_external_data_is_a_bad_model(kind: str, tmp_path: Path) -> None:
+    path = external(tmp_path / "model")
+    damage, said = BREAKS[kind]
+    damage(path)
+    with pytest.raises(ModelError) as caught:
+        cut(path, "from mm1 to mm1", tmp_path / "out")
+    assert said in str(caught.value)
+    assert "tensor `w1`" in str(caught.value)
+    assert not (tmp_path / "out").exists()
+
+
+def test_data_that_is_not_needed_may_be_missing(tmp_path: Path) -> None:
+    path = external(tmp_path / "model")
+    (path.parent / "one.bin").unlink()
+    manifest = cut(path, "mm2", tmp_path / "out")
+    assert [one["file"] for one in manifest["model"]] == ["model.onnx", "two.bin"]
+
+
+def test_a_link_out_of_the_folder_is_refused(tmp_path: Path) -> None:
+    path = external(tmp_path / "model")
+    (path.parent / "one.bin").rename(tmp_path / "elsewhere.bin")
+    (path.parent / "one.bin").symlink_to(tmp_path / "elsewhere.bin")
+    with pytest.raises(ModelError, match="not inside the model's folder"):
+        cut(path, "mm1", tmp_path / "out")
+
+
+def test_a_download_cache_links_model_and_data_alike(tmp_path: Path) -> None:
+    path = external(tmp_path / "blobs")
+    (tmp_path / "snapshot").mkdir()
+    for name in ("model.onnx", "one.bin"):
+        (tmp_path / "snapshot" / name).symlink_to(tmp_path / "blobs" / name)
+    cut(tmp_path / "snapshot/model.onnx", "mm1", tmp_path / "out")
+    assert path.exists()
+    assert checker_says(tmp_path / "out/dump.onnx") == ""
+
+
+@pytest.mark.parametrize("outside", [False, True], ids=["embedded", "external"])
+def test_a_linked_cut_points_at_the_original_s_bytes(outside: bool, tmp_path: Path) -> None:
+    path = external(tmp_path / "model") if outside else save("plain", tmp_path)
+    manifest = cut(path, "from mm2 to mul", tmp_path / "out", link=True)
+    assert (tmp_path / "out/dump.onnx").stat().st_size < 2048
+    made = onnx.load(str(tmp_path / "out/dump.onnx"), load_external_data=False)
+    big = next(one for one in made.graph.initializer if one.name == "w2")
+    entries = {entry.key: entry.value for entry in big.external_data}
+    assert entries["location"] == ("two.bin" if outside else "plain.onnx")
+    assert entries["length"] == str(64 * 64 * 4)
+    with open(tmp_path / "out" / entries["location"], "rb") as file:
+        file.seek(int(entries["offset"]))
+        assert file.read(int(entries["length"])) == plain().graph.initializer[1].raw_data
+    assert {one["file"] for one in manifest["linked"]} == set(manifest["files"][1:])
+    golden = run.run(load(path), {"x": X}, ["a", "y"])
+    assert np.array_equal(outputs(tmp_path / "out/dump.onnx", {"a": golden["a"]})["y"], golden["y"])
+    again = cut(tmp_path / "out/dump.onnx", "from mm2 to add", tmp_path / "again")
+    assert again["files"] == ["dump.onnx", "dump.onnx.data"], "a cut of a linked cut has its own bytes"
+
+
+def test_onnxruntime_runs_a_linked_cut_by_its_path(tmp_path: Path) -> None:
+    import onnxruntime
+
+    path = save("plain", tmp_path)
+    cut(path, "from mm1 to mm2", tmp_path / "out", link=True)
+    session = onnxruntime.InferenceSession(str(tmp_path / "out/dump.onnx"), providers=["CPUExecutionProvider"])
+    want = run.run(load(path), {"x": X}, ["b"])["b"]
+    assert np.allclose(session.run(["b"], {"x": X})[0], want, rtol=1e-5, atol=1e-5)
+
+
+def test_a_linked_cut_is_valid_where_the_file_has_one_name(tmp_path: Path) -> None:
+    """`onnx.checker` refuses hard links and nothing else: after the original has gone, it accepts the cut."""
+    path = save("plain", tmp_path)
+    cut(path, "from mm1 to mm2", tmp_path / "out", link=True)
+    path.unlink()
+    assert checker_says(tmp_path / "out/dump.onnx") == ""
+
+
+def test_a_link_that_cannot_be_made_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(18, "Invalid cross-device link")
+
+    monkeypatch.setattr(link.os, "link", refuse)
+    monkeypatch.setattr(link, "_reflink", lambda *_: False)
+    with pytest.raises(UserError, match="Invalid cross-device link") as caught:
+        cut(save("plain", tmp_path), "mm1", tmp_path / "out", link=True)
+    assert caught.value.code == "cannot-link"
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_original_that_is_called_as_the_cut(tmp_path: Path) -> None:
+    path = save("plain", tmp_path).rename(tmp_path / "dump.onnx")
+    manifest = cut(path, "mm1", tmp_path / "out", link=True)
+    assert manifest["files"] == ["dump.onnx", "original_dump.onnx"]
+
+
+def test_weights_leave_a_model_that_would_be_too_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer, "LIMIT", 20_000)
+    path = save("plain", tmp_path)
+    manifest = cut(path, "all", tmp_path / "out")
+    assert manifest["files"] == ["dump.onnx", "dump.onnx.data"]
+    assert checker_says(tmp_path / "out/dump.onnx") == ""
+    assert np.array_equal(outputs(tmp_path / "out/dump.onnx", {"x": X})["y"], outputs(path, {"x": X})["y"])
+    monkeypatch.setattr(writer, "LIMIT", 100)
+    with pytest.raises(UserError, match="more than the 2 GiB") as caught:
+        cut(path, "all", tmp_path / "more")
+    assert caught.value.code == "too-large"
+
+
+def huge(path: Path, count: int = 24, size: int = 5000) -> None:
+    """A chain of matrix products with 2.2 GiB of zeros, which take no room on the disk."""
+    info = onnx.helper.make_tensor_value_info
+    nodes, heads = [], []
+    for i in range(count):
+        nodes.append(onnx.helper.make_node("MatMul", [f"h{i}", f"w{i}"], [f"m{i}"], name=f"mm{i}"))
+        nodes.append(onnx.helper.make_node("Relu", [f"m{i}"], [f"h{i + 1}"], name=f"relu{i}"))
+        raw = tag(9, LEN) + varint(4 * size * size)
+        head = int_field(1, size) + int_field(1, size) + int_field(2, 1) + bytes_field(8, f"w{i}") + raw
+        heads.append(tag(5, LEN) + varint(len(head) + 4 * size * size) + head)
+    graph = onnx.helper.make_graph(nodes, "huge", [info("h0", 1, [1, size])], [info(f"h{count}", 1, [1, size])])
+    frame = model(graph)
+    small = frame.graph.SerializeToString()
+    frame.ClearField("graph")
+    total = len(small) + sum(map(len, heads)) + count * 4 * size * size
+    with open(path, "wb") as file:
+        file.write(frame.SerializeToString() + tag(7, LEN) + varint(total) + small)
+        for head in heads:
+            file.write(head)
+            file.seek(4 * size * size, 1)
+        file.truncate(file.tell())
+
+
+def test_a_model_beyond_2_gib(tmp_path: Path) -> None:
+    huge(tmp_path / "huge.onnx")
+    assert (tmp_path / "huge.onnx").stat().st_size > 1 << 31
+    made = standard("from relu2 to mm3").run(load(tmp_path / "huge.onnx"))
+    assert str(made.main.inputs[0].type) == "1x5000xf32"
+    package("onnx").write(made, tmp_path, WriteOptions())
+    assert (tmp_path / "dump.onnx").stat().st_size == pytest.approx(4 * 5000 * 5000, abs=1000)
+    os.truncate(tmp_path / "huge.onnx", 1 << 31)
+    with pytest.raises(ModelError, match="more than there are"):
+        load(tmp_path / "huge.onnx")
+
+
+def test_weights_of_every_kind_survive(tmp_path: Path) -> None:
+    """Typed fields cannot be linked as they are; each kind is stored where it can be."""
+    typed = onnx.helper.make_tensor("w", 1, [64, 64], np.arange(4096, dtype=np.float32).tolist())
+    packed = onnx.helper.make_tensor("i", 6, [2, 1024], list(range(2048)))
+    nodes = [
+        onnx.helper.make_node("MatMul", ["x", "w"], ["a"], name="mm"),
+        onnx.helper.make_node("ReduceSum", ["i"], ["s"], name="sum", keepdims=0),
+        onnx.helper.make_node("Cast", ["s"], ["f"], name="cast", to=1),
+        onnx.helper.make_node("Mul", ["a", "f"], ["y"], name="mul"),
+    ]
+    info = onnx.helper.make_tensor_value_info
+    graph = onnx.helper.make_graph(
+        nodes, "g", [info("x", 1, [2, 64])], [info("y", 1, [2, 64])], [typed, packed, weights("z", 2)]
+    )
+    onnx.save(model(graph), str(tmp_path / "m.onnx"))
+    cut(tmp_path / "m.onnx", "from mm to mul", tmp_path / "out", link=True)
+    made = onnx.load(str(tmp_path / "out/dump.onnx"), load_external_data=False)
+    assert [(one.name, one.data_location) for one in made.graph.initializer] == [("w", 1), ("i", 0)]
+    want = outputs(tmp_path / "m.onnx", {"x": X})["y"]
+    assert np.array_equal(outputs(tmp_path / "out/dump.onnx", {"x": X})["y"], want)
