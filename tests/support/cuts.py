@@ -17,7 +17,15 @@ from subcut.compiler.pipeline import standard
 from subcut.compiler.verification import Verifier, feeds_of
 from subcut.dsl import words
 
-REFUSALS = {"loop-cut", "handle-edge", "unfrozen-variable", "function-attribute", "no-output", "unknown-type"}
+REFUSALS = {
+    "loop-cut",
+    "branch-cut",
+    "handle-edge",
+    "unfrozen-variable",
+    "function-attribute",
+    "no-output",
+    "unknown-type",
+}
 """Reasons for which a random cut may be refused: each says that no runnable cut exists there."""
 
 

@@ -14,7 +14,17 @@ from subcut.compiler.ir.graph import Op, Value
 from subcut.compiler.ir.types import Dim
 from subcut.compiler.storage.files import SourceFile, Span
 from subcut.compiler.storage.rope import Rope
-from subcut.compiler.storage.wire import LEN, VARINT, Buffer, WireError, bytes_field, fields, int_field, read_varint, signed
+from subcut.compiler.storage.wire import (
+    LEN,
+    VARINT,
+    Buffer,
+    WireError,
+    bytes_field,
+    fields,
+    int_field,
+    read_varint,
+    signed,
+)
 
 NODE_NAME, NODE_OP, NODE_INPUT, NODE_ATTR = 1, 2, 3, 5
 BIG = 1 << 16
