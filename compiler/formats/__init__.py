@@ -7,6 +7,7 @@ imported only when a model is executed.
 from __future__ import annotations
 
 import importlib
+import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,11 +114,12 @@ def recognise(path: Path) -> str:
 
 
 def _head(path: Path) -> tuple[bytes, int]:
-    if path.is_dir():
-        return b"", 0
-    if path.exists() and not path.is_file():  # a pipe would be waited for
-        raise ModelError(path, "is not a file")
     try:
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
+            return b"", 0
+        if not stat.S_ISREG(mode):  # a pipe would be waited for
+            raise ModelError(path, "is not a file")
         with open(path, "rb") as file:
             head = file.read(HEAD)
             size = file.seek(0, 2)
