@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -206,3 +208,15 @@ def test_a_domain_that_nothing_else_uses(tmp_path: Path) -> None:
     stated, manifest = cut(tmp_path / "m.onnx", "relu; input %y : 2xf32", tmp_path / "stated")
     assert manifest["inputs"][0]["shape"] == [2]
     assert stated.graph.input[0].type.tensor_type.elem_type == 1
+
+
+def test_a_cut_whose_types_are_stated_imports_no_framework(tmp_path: Path) -> None:
+    path = save("rich", tmp_path)
+    code = (
+        "import sys; from subcut.compiler.cli.main import main\n"
+        f"main([{str(path)!r}, 'from mm1 to mm2', '-o', {str(tmp_path / 'out')!r}, '--quiet'])\n"
+        "print(*{'onnx', 'onnxruntime', 'tensorflow'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
+    assert (tmp_path / "out/dump.onnx").exists()

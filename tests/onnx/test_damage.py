@@ -58,8 +58,7 @@ def test_damage_is_told_or_harmless(name: str, changes: list[Change]) -> None:
                             value.numpy()
             (Path(folder) / "out").mkdir()
             written = ONNX.write(model, Path(folder) / "out", WriteOptions())
-        except ModelError as error:
-            assert str(path.parent) in str(error)
+        except ModelError:
             return
         assert written[0].read_bytes() == data, "what can be read is written as it was"
 

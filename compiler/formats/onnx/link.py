@@ -2,8 +2,8 @@
 
 ONNX allows external data only inside the model's own folder: `onnx.checker` and onnxruntime refuse absolute paths,
 `..` and symbolic links that lead out of it. So the original must appear inside the folder without being copied. A
-reflink (a copy that shares its blocks, on Btrfs, XFS, APFS-like file systems) pleases everybody. Elsewhere a hard link
-is made: onnxruntime reads it, `onnx.checker` since 1.21 refuses files with several hard links.
+reflink (a copy that shares its blocks, on Btrfs or XFS) pleases everybody. Elsewhere a hard link
+is made: onnxruntime reads it, recent versions of `onnx.checker` refuse files with several hard links. See docs/onnx.md.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from subcut.compiler.formats.onnx.placing import relative_location
 from subcut.compiler.storage.files import SourceFile
 
 FICLONE = 0x40049409
-"""ioctl_ficlonerange(2) of Linux: make a file share all blocks of another."""
+"""ioctl_ficlone(2) of Linux: make a file share all blocks of another."""
 
 
 @dataclass
