@@ -131,3 +131,15 @@ def test_stored_tensors_that_do_not_fit_their_shape_are_told() -> None:
     head, numbers = raw[:-26], raw[-24:]
     with pytest.raises(ValueError, match="reshape"):
         decode(head + b"\x22\x14" + numbers[:20])
+
+
+@pytest.mark.parametrize("damage", [b"\xffata_format", b"\x00ata_format"])
+def test_a_record_that_only_inference_looks_into(tmp_path: Path, damage: bytes) -> None:
+    path = tmp_path / "damaged.pb"
+    path.write_bytes((DIGITS / "digits.pb").read_bytes().replace(b"data_format", damage))
+    try:
+        standard("from pool1 to res2a_relu").run(load(path))
+    except ModelError as error:
+        assert "cannot be decoded" in error.message and error.path == path
+    else:
+        assert damage.isascii(), "text that is no UTF-8 was taken"

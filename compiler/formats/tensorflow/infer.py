@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+from subcut.compiler.errors import ModelError
 from subcut.compiler.formats.tensorflow import records
 from subcut.compiler.formats.tensorflow.elements import NUMBERS, element_of_number
 from subcut.compiler.formats.tensorflow.framework import tensorflow
@@ -39,7 +41,7 @@ def _infer_graph(model: Model, graph: Graph, wanted: Sequence[Value]) -> None:
     skeleton.grow([value.producer for value in wanted if value.producer is not None])
     if not skeleton.ops:
         return
-    shapes, problem = _run(skeleton.encoded(model), [op.name for op in skeleton.ops])
+    shapes, problem = _run(model.origin.file.path, skeleton.encoded(model), [op.name for op in skeleton.ops])
     if problem:
         model.notes.setdefault("inference", []).append({"graph": graph.name, "problem": problem})
     for op in skeleton.ops:
@@ -115,10 +117,18 @@ class _Skeleton:
         return records.edit(records.record_of(op), inputs, lambda _: False).bytes()
 
 
-def _run(encoded: bytes, names: Sequence[str]) -> tuple[dict[str, list[TensorType]], str]:
-    """The types of each operator's results, by TensorFlow; and what it objected to."""
+def _run(path: Path, encoded: bytes, names: Sequence[str]) -> tuple[dict[str, list[TensorType]], str]:
+    """The types of each operator's results, by TensorFlow; and what it objected to.
+
+    Raises ModelError for a record that TensorFlow cannot decode: the reader looks into records only where it must.
+    """
     tf = tensorflow("infer shapes")
-    definition = tf.compat.v1.GraphDef.FromString(encoded)
+    from google.protobuf.message import DecodeError
+
+    try:
+        definition = tf.compat.v1.GraphDef.FromString(encoded)
+    except DecodeError as error:
+        raise ModelError(path, f"an operator cannot be decoded: {error}", expected="a GraphDef") from None
     graph = tf.Graph()
     problem = ""
     with graph.as_default():

@@ -71,7 +71,7 @@ def _port(producer: Op, value: Value) -> int:
     name, index = value.origin
     if any(other.origin and other.origin[0] != name for other in producer.results):
         raise user_error(
-            "unknown-signature",
+            "unknown-port",
             f"`{producer.name}` is a `{producer.type}`, and which of its outputs is `{name}` is not known",
             help="TensorFlow itself does not have this operator",
         )
