@@ -32,6 +32,8 @@ def run(model: Model, feeds: Arrays, fetch: Sequence[str]) -> dict[str, np.ndarr
     says, MissingExtra where it is not installed.
     """
     tf = tensorflow("run the model")
+    from google.protobuf.message import DecodeError
+
     rope = graph_def(model)
     if rope.size >= PROTOBUF_LIMIT:
         raise user_error(
@@ -49,7 +51,7 @@ def run(model: Model, feeds: Arrays, fetch: Sequence[str]) -> dict[str, np.ndarr
             tf.graph_util.import_graph_def(tf.compat.v1.GraphDef.FromString(rope.bytes()), name="")
         with tf.compat.v1.Session(graph=graph, config=_config(tf)) as session:
             return _Run(graph, session, flow_of(model.main), fed).fetch(wanted)
-    except (tf.errors.OpError, ValueError, TypeError) as error:
+    except (tf.errors.OpError, ValueError, TypeError, DecodeError) as error:
         raise user_error("cannot-run", f"TensorFlow cannot run the model: {_complaint(error)}") from None
 
 
