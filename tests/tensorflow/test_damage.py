@@ -140,3 +140,17 @@ def test_a_record_that_only_inference_looks_into(tmp_path: Path) -> None:
     model = load(path)
     with pytest.raises(ModelError, match=r"cannot be decoded: .*UTF-8\n --> .*damaged\.pb"):
         standard("all minus op Relu").run(model)
+
+
+def test_damaged_colocation_is_told_by_who_looks_at_it(tmp_path: Path) -> None:
+    graph = tf().compat.v1.GraphDef()
+    graph.node.add(name="x", op="Placeholder").attr["dtype"].type = 1
+    for name, source in (("a", "x"), ("b", "a")):
+        node = graph.node.add(name=name, op="Relu", input=[source])
+        node.attr["T"].type = 1
+        node.attr["_class"].list.s.append(b"loc:@x")
+    path = written(graph, tmp_path / "m.pb")
+    path.write_bytes(path.read_bytes().replace(b"\x12\x06loc:@x", b"\x12\x7floc:@x"))
+    for selection in ("b", "to a"):
+        with pytest.raises(ModelError, match="node `a`"):
+            graph_def(standard(selection).run(load(path))).bytes()

@@ -114,7 +114,10 @@ class _Skeleton:
     def _node(self, op: Op) -> bytes:
         """The record with stand-ins for operands, and waiting for nothing."""
         inputs = [self.names.get(value) or reference(value) for value in op.operands if value is not None]
-        return records.edit(records.record_of(op), inputs, lambda _: False).bytes()
+        try:
+            return records.edit(records.record_of(op), inputs, lambda _: False).bytes()
+        except ValueError as error:
+            raise records.damaged(op, error) from None
 
 
 def _run(path: Path, encoded: bytes, names: Sequence[str]) -> tuple[dict[str, list[TensorType]], str]:

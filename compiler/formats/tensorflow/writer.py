@@ -137,4 +137,7 @@ def skeleton_node(op: Op, names: Mapping[Value, str], keep: Callable[[Op], bool]
     """The NodeDef of an operator that reads its operands by these names and waits only for operators in `keep`."""
     inputs = [names.get(value) or reference(value) for value in op.operands if value is not None]
     inputs += [f"^{other.name}" for other in op.controls if keep(other)]
-    return records.edit(records.record_of(op), inputs, lambda _: False).bytes()
+    try:
+        return records.edit(records.record_of(op), inputs, lambda _: False).bytes()
+    except ValueError as error:
+        raise records.damaged(op, error) from None
