@@ -23,7 +23,8 @@ class Cut(Pass):
     1. A stored constant, or a pure operator of constants alone, comes along; nothing else from outside does.
     2. A random or stateful operator is never constant, whatever feeds it.
     3. A tensor named as the start is an input even where it is constant or made inside.
-    4. Types that edges lack are inferred on the whole model, before anything is dropped (`infer=false` skips it).
+    4. Types that edges lack are inferred on the whole model, before anything is dropped (`infer=false` imports
+       no framework for it).
     5. A control dependency on what is left out is dropped.
     6. When everything is selected, inputs and outputs stay as they are.
     """
@@ -59,8 +60,7 @@ class Cut(Pass):
                 help="select operators that have results",
             )
         model.dialect.bind(model, options.types)
-        if self.infer:
-            _infer(model, report)
+        _infer(model, report, self.infer)
         changed = graph is not model.main
         if changed:
             _become_main(graph, report)
@@ -198,7 +198,7 @@ def _top(op: Op, graph: Graph) -> Op | None:
     return current
 
 
-def _infer(model: Model, report: Report) -> None:
+def _infer(model: Model, report: Report, framework: bool) -> None:
     """Find the types that inputs lack, and outputs where the format writes them down.
 
     Elsewhere outputs are only asked for when the framework is at work already, and after the inputs, so that no
@@ -210,7 +210,7 @@ def _infer(model: Model, report: Report) -> None:
     if model.dialect.typed_outputs:
         wanted, outputs = wanted + outputs, []
     if wanted:
-        model.dialect.infer(model, list(dict.fromkeys(wanted)))
+        model.dialect.infer(model, list(dict.fromkeys(wanted)), framework=framework)
     if wanted and outputs:
         model.dialect.infer(model, outputs)
 

@@ -20,11 +20,18 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--stage", action="append", default=[], help="Caffe: a stage that holds; may be repeated")
     group.add_argument("--level", type=int, default=0, help="Caffe: the level to read the net for")
+    group.add_argument(
+        "--signature",
+        default="serving_default",
+        help="TensorFlow: the signature of a SavedModel (default: %(default)s)",
+    )
 
 
 def read_options(args: argparse.Namespace) -> ReadOptions:
     """What `add_model` collected."""
-    return ReadOptions(weights=args.weights, phase=args.phase, level=args.level, stages=tuple(args.stage))
+    return ReadOptions(
+        weights=args.weights, phase=args.phase, level=args.level, stages=tuple(args.stage), signature=args.signature
+    )
 
 
 def add_passes(parser: argparse.ArgumentParser) -> None:

@@ -66,8 +66,11 @@ class Dialect(ABC):
         """What a reader of the written file calls the values of the main graph that it names otherwise."""
         return {}
 
-    def infer(self, model: Model, wanted: Sequence[Value]) -> None:
-        """Find element type and shape of `wanted` (setting `Value.type`), as far as inference can."""
+    def infer(self, model: Model, wanted: Sequence[Value], *, framework: bool = True) -> None:
+        """Find element type and shape of `wanted` (setting `Value.type`), as far as inference can.
+
+        Without `framework` only by what the file states and by rules of ours.
+        """
         return
 
     def bind(self, model: Model, types: Mapping[Value, Type]) -> None:

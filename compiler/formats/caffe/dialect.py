@@ -98,7 +98,7 @@ class CaffeDialect(Dialect):
                 found.update(dict.fromkeys(op.results))
         return list(found)
 
-    def infer(self, model: Model, wanted: Sequence[Value]) -> None:
+    def infer(self, model: Model, wanted: Sequence[Value], *, framework: bool = True) -> None:
         """Follow the shape rules from what is known to `wanted`. Raises ModelError for a layer Caffe would refuse."""
         needed: set[Op] = set()
         stack = [v for v in wanted if not _known(v)]

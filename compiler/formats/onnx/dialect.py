@@ -87,13 +87,13 @@ class OnnxDialect(Dialect):
             op.origin = Fresh(schema.INITIALIZER, decode.encode(value.name, array))
         return op
 
-    def infer(self, model: Model, wanted: Sequence[Value]) -> None:
+    def infer(self, model: Model, wanted: Sequence[Value], *, framework: bool = True) -> None:
         """Types from the file, else from ONNX's shape inference, which is imported only if need be."""
         from subcut.compiler.formats.onnx.infer import infer
 
         for value in wanted:
             self._state(value)
-        if not all(is_ranked(value.type) for value in wanted):
+        if framework and not all(is_ranked(value.type) for value in wanted):
             infer(model, wanted, self.files)
 
     def _state(self, value: Value) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -43,11 +44,7 @@ class GraphRecord:
         """The records of field `number` that begin with a name, by that name."""
         if number not in self.infos:
             data = self.file.data
-            self.infos[number] = {
-                schema.parse("Named", data[body(data, at, stop) : stop]).name: (at, stop)
-                for kind, at, stop in self.others
-                if kind == number
-            }
+            self.infos[number] = {_name(data, at, stop): (at, stop) for kind, at, stop in self.others if kind == number}
         return self.infos[number]
 
     def info(self, name: str) -> Range | None:
@@ -58,6 +55,18 @@ class GraphRecord:
             if found is not None:
                 return found
         return None
+
+
+def _name(data: bytes | mmap.mmap, at: int, stop: int) -> str:
+    """The name that the record at `at` holds.
+
+    Nearly every record is its key, a size of one byte, and first its name; there may be one for every operator.
+    """
+    head = data[at : min(at + 128, stop)]
+    if len(head) > 4 and head[1] < 0x80 and head[2] == 0x0A and head[3] < 0x80 and 4 + head[3] <= len(head):
+        return head[4 : 4 + head[3]].decode()
+    name: str = schema.parse("Named", data[body(data, at, stop) : stop]).name
+    return name
 
 
 _INFOS = [schema.INPUT, schema.OUTPUT, schema.VALUE_INFO]

@@ -95,11 +95,12 @@ class TensorFlowDialect(Dialect):
             if value.graph is not None:
                 value.graph.origin.stated[value] = None
 
-    def infer(self, model: Model, wanted: Sequence[Value]) -> None:
+    def infer(self, model: Model, wanted: Sequence[Value], *, framework: bool = True) -> None:
         """Find types by TensorFlow's own inference, which is imported for it."""
         from subcut.compiler.formats.tensorflow.infer import infer
 
-        infer(model, wanted)
+        if framework:
+            infer(model, wanted)
 
     def static_value(self, value: Value) -> np.ndarray[Any, Any] | None:
         """The numbers of `value` when they follow from shapes alone."""
