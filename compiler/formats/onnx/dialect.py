@@ -89,11 +89,11 @@ class OnnxDialect(Dialect):
 
     def infer(self, model: Model, wanted: Sequence[Value], *, framework: bool = True) -> None:
         """Types from the file, else from ONNX's shape inference, which is imported only if need be."""
-        from subcut.compiler.formats.onnx.infer import infer
-
         for value in wanted:
             self._state(value)
         if framework and not all(is_ranked(value.type) for value in wanted):
+            from subcut.compiler.formats.onnx.infer import infer
+
             infer(model, wanted, self.files)
 
     def _state(self, value: Value) -> None:
