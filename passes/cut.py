@@ -212,7 +212,7 @@ def _infer(model: Model, report: Report, framework: bool) -> None:
     if wanted:
         model.dialect.infer(model, list(dict.fromkeys(wanted)), framework=framework)
     if wanted and outputs:
-        model.dialect.infer(model, outputs)
+        model.dialect.infer(model, outputs, framework=framework)
 
 
 def _complete(value: Value) -> bool:

@@ -16,7 +16,7 @@ from typing import Any
 
 from subcut.compiler.cli import options
 from subcut.compiler.cli.progress import Bar
-from subcut.compiler.errors import user_error
+from subcut.compiler.errors import UserError, user_error
 from subcut.compiler.export import default_folder, load, save
 from subcut.compiler.formats import WriteOptions
 from subcut.compiler.ir.graph import Model
@@ -62,11 +62,16 @@ def run(args: argparse.Namespace) -> int:
 
 def write(model: Model, pipeline: Pipeline, args: argparse.Namespace, bar: Bar) -> tuple[dict[str, Any], Path]:
     """Write the result folder; returns the manifest and where it is."""
-    folder = args.output or default_folder(Path.cwd())
     check = _check(args, bar) if args.verify else None
-    bar.stage("writing")
     written = WriteOptions(link=args.link, progress=bar.advance)
-    return save(model, folder, passes=pipeline, options=written, force=args.force, check=check), folder
+    while True:
+        folder = args.output or default_folder(Path.cwd())
+        bar.stage("writing")
+        try:
+            return save(model, folder, passes=pipeline, options=written, force=args.force, check=check), folder
+        except UserError as error:
+            if args.output is not None or error.code != "folder-exists":
+                raise  # else another process took the name of this second
 
 
 def _check(args: argparse.Namespace, bar: Bar) -> Callable[[Path, dict[str, Any]], None]:

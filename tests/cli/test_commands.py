@@ -6,6 +6,8 @@ import hashlib
 import json
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +135,13 @@ def test_a_folder_is_made_where_none_is_named(tmp_path: Path) -> None:
     assert re.fullmatch(r"dump_result_\d{4}(_\d\d){5}", second)
     assert told.endswith(f"/{first}\n")
     assert contents(tmp_path / first) == contents(tmp_path / second)
+
+
+def test_folders_of_one_second_do_not_meet(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "subcut", str(digits("prototxt")), BLOCK, "--quiet"]
+    together = [subprocess.Popen(command, cwd=tmp_path) for _ in range(4)]
+    assert [process.wait(timeout=60) for process in together] == [0] * 4
+    assert len(names(tmp_path)) == 4
 
 
 def test_force_replaces_a_result_and_nothing_else(tmp_path: Path) -> None:
