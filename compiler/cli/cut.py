@@ -64,11 +64,12 @@ def write(model: Model, pipeline: Pipeline, args: argparse.Namespace, bar: Bar) 
     """Write the result folder; returns the manifest and where it is."""
     check = _check(args, bar) if args.verify else None
     written = WriteOptions(link=args.link, progress=bar.advance)
+    force = args.force and args.output is not None
     while True:
         folder = args.output or default_folder(Path.cwd())
         bar.stage("writing")
         try:
-            return save(model, folder, passes=pipeline, options=written, force=args.force, check=check), folder
+            return save(model, folder, passes=pipeline, options=written, force=force, check=check), folder
         except UserError as error:
             if args.output is not None or error.code != "folder-exists":
                 raise  # else another process took the name of this second
