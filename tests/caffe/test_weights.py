@@ -234,6 +234,40 @@ def test_a_permissive_share_of_unknown_shape_is_refused(tmp_path: Path) -> None:
     assert caught.value.code == "shared-shape"
 
 
+def test_a_permissive_share_that_would_own_the_blob_of_others_is_refused(tmp_path: Path) -> None:
+    """Caffe compares the shapes of the others with that of the first layer left."""
+    loose = SHARE.replace("}", "share_mode: PERMISSIVE }")
+    text = 'input: "x" input_shape { dim: 2 dim: 3 }\n' + fully("own", "x", "y", SHARE)
+    text += fully("loose", "y", "z", loose, outputs=3) + fully("use", "z", "q", SHARE)
+    records = [
+        layer(name, blob(NUMBERS, shape)) for name, shape in {"own": (4, 3), "loose": (3, 4), "use": (4, 3)}.items()
+    ]
+    with pytest.raises(UserError) as caught:
+        cut(net(tmp_path, text, caffemodel(*records)), "from loose to use", tmp_path / "out")
+    assert caught.value.code == "shared-shape"
+    cut(net(tmp_path, text, caffemodel(*records)), "from own to use", tmp_path / "out")
+
+
+def test_of_several_layers_of_a_name_the_first_has_the_weights_as_in_caffe(tmp_path: Path) -> None:
+    """`Net::CopyTrainedLayersFrom` stops at the first match; the other keeps what its filler made."""
+    text = 'input: "x" input_shape { dim: 2 dim: 4 }\n' + fully("fc", "x", "y") + fully("fc", "y", "z")
+    records = [layer("fc", blob(range(16), (4, 4)))]
+    with pytest.raises(UserError, match="no weights of layer `fc`") as caught:
+        cut(net(tmp_path, text, caffemodel(*records)), "from %y to %z", tmp_path / "out")
+    assert caught.value.code == "missing-weights"
+    cut(net(tmp_path, text, caffemodel(*records)), "to %y", tmp_path / "out")
+    assert (tmp_path / "out" / "dump.caffemodel").read_bytes() == caffemodel(*records)
+
+
+def test_a_layer_gets_no_record_of_another_of_its_name(tmp_path: Path) -> None:
+    """Caffe would refuse the number of blobs."""
+    twin = 'layer { name: "fc" type: "ReLU" bottom: "y" top: "z" }\n'
+    text = 'input: "x" input_shape { dim: 2 dim: 4 }\n' + fully("fc", "x", "y") + twin + fully("b", "z", "q")
+    records = [layer("fc", blob(range(16), (4, 4))), layer("b", blob(range(16), (4, 4)))]
+    cut(net(tmp_path, text, caffemodel(*records)), "from %y", tmp_path / "out")
+    assert (tmp_path / "out" / "dump.caffemodel").read_bytes() == caffemodel(records[1])
+
+
 def test_a_shared_blob_that_nobody_stores_is_missing(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="layer `use`") as caught:
         cut(siamese(tmp_path, layer("data")), "use", tmp_path / "out")

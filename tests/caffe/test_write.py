@@ -344,6 +344,39 @@ def test_a_stated_shape_of_a_header_input_is_written(tmp_path: Path) -> None:
     assert str(found.main.inputs[0].type) == "5x7xf32"
 
 
+FED = 'layer { name: "in" type: "Input" top: "x" input_param { shape { dim: 2 dim: 3 } } }\n'
+
+
+@pytest.mark.parametrize("stated", ["1x3xf32", "2x3x1xf32", "2x3xf64"])
+def test_a_stated_type_that_a_kept_layer_contradicts_is_refused(stated: str, tmp_path: Path) -> None:
+    """The layer's text stays as it is, and the manifest would say what the net is not."""
+    model = net(tmp_path, FED + relu("a", "x", "y"))
+    with pytest.raises(UserError) as caught:
+        cut(model, f"all; input %x : {stated}", tmp_path / "out")
+    assert caught.value.code == "type-mismatch"
+
+
+def test_a_stated_type_that_fits_a_kept_layer_is_taken(tmp_path: Path) -> None:
+    cut(net(tmp_path, FED + relu("a", "x", "y")), "all; input %x : ?x3xf32", tmp_path / "out")
+
+
+def test_an_input_may_have_another_stated_shape_than_the_layer_left_out(tmp_path: Path) -> None:
+    manifest, _ = cut(net(tmp_path, FED + relu("a", "x", "y")), "a; input %x : 5x3xf32", tmp_path / "out")
+    assert manifest["inputs"][0]["shape"] == manifest["outputs"][0]["shape"] == [5, 3]
+
+
+def test_the_result_of_a_padding_layer_is_no_output(tmp_path: Path) -> None:
+    """`UpgradeV0PaddingLayers` joins it to the layer behind it: Caffe makes no such blob."""
+    text = 'input: "x" input_dim: 1 input_dim: 2 input_dim: 6 input_dim: 6\n'
+    text += 'layers { layer { name: "p" type: "padding" pad: 2 } bottom: "x" top: "p" }\n'
+    text += 'layers { layer { name: "c" type: "pool" pool: MAX kernelsize: 3 } bottom: "p" top: "c" }\n'
+    for selection in ("to p", "all; tap p"):
+        with pytest.raises(UserError) as caught:
+            cut(net(tmp_path, text), selection, tmp_path / "out")
+        assert caught.value.code == "cannot-write"
+    cut(net(tmp_path, text), "p, c", tmp_path / "out")
+
+
 def test_what_another_phase_makes_becomes_an_input_of_stated_shape(tmp_path: Path) -> None:
     model = CAFFE.read(shared("caffe/prototxt/voc_MobileNetSSD_train.prototxt"), ReadOptions())
     manifest, found = cut(model, "from conv0 to conv1; input %data : 1x3x300x300xf32", tmp_path / "out")

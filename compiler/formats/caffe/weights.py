@@ -32,9 +32,19 @@ class Source:
                         members.setdefault(name, []).append((layer, i))
         return {name: sharers for name, sharers in members.items() if len(sharers) > 1}
 
+    @cached_property
+    def first(self) -> dict[bytes, LayerText]:
+        """The first layer of each name."""
+        return {layer.name: layer for layer in reversed(self.net.layers)}
+
     def record(self, layer: LayerText) -> Record | None:
-        """The layer's record in the weights file."""
-        return self.weights.by_name.get(layer.name) if self.weights else None
+        """The layer's record in the weights file. Of several layers of a name the first has it.
+
+        `Net::CopyTrainedLayersFrom` stops at the first match, and the others keep what their fillers made.
+        """
+        if self.weights is None or self.first.get(layer.name) is not layer:
+            return None
+        return self.weights.by_name.get(layer.name)
 
     def blobs(self, layer: LayerText) -> list[Blob | None]:
         """The blobs that the layer computes with; None for one that the weights file lacks.
@@ -135,13 +145,15 @@ def missing(op: Op, source: Source) -> UserError:
     have = sum(blob is not None for blob in source.blobs(op.origin))
     amount = f"only {have} of the" if have else "no"
     names = [shown(record.name) for record in source.weights.records if record.blobs]
+    twin = source.first.get(op.origin.name) is not op.origin
     rest = f" and {len(names) - 3} more" if len(names) > 3 else ""
     stored = "it has those of " + ", ".join(f"`{name}`" for name in names[:3]) + rest if names else "it has none at all"
     return user_error(
         "missing-weights",
         f"`{source.weights.file.path.name}` has {amount} weights of layer `{op.label}`",
         help=[
-            f"weights are matched by layer name; {stored}",
+            "weights are matched by layer name; "
+            + ("Caffe gives them to the first layer of this name" if twin else stored),
             "give the right file with `-w FILE.caffemodel`",
         ],
     )

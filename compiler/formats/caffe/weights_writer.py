@@ -17,7 +17,7 @@ from subcut.compiler.formats.caffe.caffemodel import (
     WeightFile,
 )
 from subcut.compiler.formats.caffe.net import LayerText, string_of
-from subcut.compiler.formats.caffe.text import Message
+from subcut.compiler.formats.caffe.text import Message, shown
 from subcut.compiler.formats.caffe.weights import Frozen, Source, missing, param_names
 from subcut.compiler.ir.graph import Model, Op
 from subcut.compiler.storage.files import Span
@@ -49,11 +49,16 @@ def write_weights(model: Model) -> Rope | None:
 class _Kept:
     def __init__(self, model: Model, source: Source, weights: WeightFile) -> None:
         self.source, self.weights = source, weights
-        self.layers = {op.origin.name: op for op in model.main.ops if isinstance(op.origin, LayerText)}
+        self.layers: dict[bytes, Op] = {}
+        """The first kept layer of each name: Caffe gives a record to none but the first."""
+        for op in model.main.ops:
+            if isinstance(op.origin, LayerText):
+                self.layers.setdefault(op.origin.name, op)
         self.whole = all(layer.name in self.layers for layer in source.net.layers)
 
     def write(self, rope: Rope) -> None:
         """Append the records in the order of the file, then those that had to be made."""
+        self.check_owners()
         rows: list[tuple[int, Record | Span]] = [(record.start, record) for record in self.weights.records]
         for number, span in self.weights.others:
             if self.whole or number not in HEADER_INPUT:
@@ -61,10 +66,10 @@ class _Kept:
         for _, row in sorted(rows, key=lambda pair: pair[0]):
             if isinstance(row, Span):
                 rope.add(row)
-            elif row.name in self.layers:
+            elif row.name in self.layers and self.source.record(self.layers[row.name].origin) is not None:
                 self.add_record(rope, row)
-        for name, op in self.layers.items():
-            if name not in self.weights.by_name:
+        for op in self.layers.values():
+            if self.source.record(op.origin) is None:
                 self.add_made(rope, op)
 
     def add_record(self, rope: Rope, record: Record) -> None:
@@ -123,6 +128,18 @@ class _Kept:
             if holder is not None and holder[0].name not in self.layers:
                 found[i] = holder[0].blobs[holder[1]]
         return found
+
+    def check_owners(self) -> None:
+        """Raise UserError `shared-shape` where a blob's next owner may have another shape than those that share it."""
+        for sharers in self.source.shared.values():
+            kept = [(self.layers[layer.name], i) for layer, i in sharers if layer.name in self.layers]
+            if len(kept) > 1 and sharers[0][0].name not in self.layers and self.permissive(*kept[0]):
+                op, index = kept[0]
+                raise user_error(
+                    "shared-shape",
+                    f"layer `{op.label}` would lend blob {index} to others, in a shape that need not be theirs",
+                    help=f"keep the layer that owns the blob: `{shown(sharers[0][0].name)}`",
+                )
 
     def permissive(self, op: Op, index: int) -> bool:
         """Whether a parameter may have another shape than its owner's."""

@@ -11,8 +11,9 @@ from subcut.compiler.formats.caffe.dialect import AddedInput
 from subcut.compiler.formats.caffe.names import assign
 from subcut.compiler.formats.caffe.net import LayerText, string_of
 from subcut.compiler.formats.caffe.render import header_text, input_layer, parameter_layer
+from subcut.compiler.formats.caffe.shapes import infer_layer
 from subcut.compiler.formats.caffe.text import Field, Message, Node, extents, quoted, shown
-from subcut.compiler.formats.caffe.weights import Frozen, Source
+from subcut.compiler.formats.caffe.weights import Frozen, Source, refused
 from subcut.compiler.formats.caffe.weights_writer import write_weights
 from subcut.compiler.ir.graph import Model, Op, Value
 from subcut.compiler.ir.types import TensorType
@@ -24,6 +25,7 @@ _LAYERS = ("layer", "layers")
 
 def write(model: Model, folder: Path, options: WriteOptions) -> list[Path]:
     """Write `<stem>.prototxt`, and `<stem>.caffemodel` where there are weights; returns the files, the net first."""
+    _check_edges(model)
     writer = _TextWriter(model)
     text = writer.text()
     net_path, weights_path = folder / f"{options.stem}.prototxt", folder / f"{options.stem}.caffemodel"
@@ -35,6 +37,32 @@ def write(model: Model, folder: Path, options: WriteOptions) -> list[Path]:
         return [net_path]
     weights.write(weights_path, options.progress)
     return [net_path, weights_path]
+
+
+def _check_edges(model: Model) -> None:
+    """Raise UserError for an output that Caffe would not make, and a stated type that the net contradicts."""
+    for value in model.main.outputs:
+        op = value.producer
+        if op is not None and isinstance(op.origin, LayerText) and (op.origin.generation, op.type) == (0, "Padding"):
+            raise user_error(
+                "cannot-write",
+                f"`%{value.name}` cannot be given out: Caffe joins the padding layer `{op.label}` to the one behind it",
+                help="select the layer behind it too, and do not tap its bottom",
+            )
+    for value, type in (model.options.types if model.options else {}).items():
+        op, shape = value.producer, None
+        if op in model.main.ops and isinstance(op.origin, LayerText) and not op.operands:
+            try:
+                shape = infer_layer(op.type, op.attributes, [], [], len(op.results))[value.index]
+            except ValueError as error:
+                raise refused(op, str(error)) from None
+        own = TensorType("f32", shape)
+        if isinstance(type, TensorType) and str(type.merged(own)) != str(own.merged(type)):
+            raise user_error(
+                "type-mismatch",
+                f"`%{value.name}` is {own} in the net, and the selection states {type}",
+                help="leave the `input` clause out, or cut behind the layer that makes the tensor",
+            )
 
 
 class _TextWriter:
