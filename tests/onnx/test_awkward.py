@@ -83,6 +83,35 @@ def test_a_loop_keeps_its_shape_by_induction(tmp_path: Path) -> None:
     assert [one.name for one in made.graph.input] == ["r"]
 
 
+@pytest.mark.parametrize(
+    ("selection", "inputs"),
+    [
+        ("from relu, %a to abs", {"x": "x", "c": "c", "b": "b", "a_0": "a"}),
+        ("from relu, branch, %i to abs", {"x": "x", "c": "c", "b": "b", "i_0": "i"}),
+        ("from relu, %a to branch; tap relu", {"x": "x", "c": "c", "b": "b", "a_0": "a"}),
+    ],
+)
+def test_an_input_has_its_own_name_where_the_maker_of_its_tensor_is_kept(
+    selection: str, inputs: dict[str, str], tmp_path: Path
+) -> None:
+    path = save("captured", tmp_path)
+    _, manifest = cut(path, selection, tmp_path / "out")
+    assert {edge["name"]: edge["tensor"] for edge in manifest["inputs"]} == inputs
+    assert check(path, [selection], tmp_path / "cuts").verified == [selection]
+
+
+def test_frozen_numbers_take_the_place_of_a_tensor_whose_maker_is_kept(tmp_path: Path) -> None:
+    array = np.array([-1, 2, -3, 4], np.float32)
+    np.save(tmp_path / "i.npy", array)
+    selection = f'branch, abs; freeze %i = "{tmp_path}/i.npy"; tap branch'
+    _, manifest = cut(save("captured", tmp_path), selection, tmp_path / "out")
+    feed = {"c": np.array(True), "a": array, "b": array}
+    got = run(load(tmp_path / "out/dump.onnx"), feed, ["i", "y"])
+    assert [edge["name"] for edge in manifest["outputs"]] == ["i", "y"]
+    assert np.array_equal(got["y"], np.abs(array))
+    assert not np.array_equal(got["i"], array)
+
+
 def test_initialisers_of_old_files_stay_inputs(tmp_path: Path) -> None:
     made, manifest = cut(save("old", tmp_path), "from add to reshape", tmp_path / "out")
     assert [one.name for one in made.graph.input] == ["a", "b", "shape"]

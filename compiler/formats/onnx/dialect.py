@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from subcut.compiler.formats.onnx.operators import SHAPE_ARITHMETIC, is_pure
@@ -27,6 +28,8 @@ class OnnxDialect(Dialect):
 
     def __init__(self, files: DataFiles) -> None:
         self.files = files
+        self._kept: tuple[list[Op], set[Op]] | None = None
+        """The operators of the graph that edges were last added to: made once, not for each edge."""
 
     def attributes(self, op: Op) -> Mapping[str, Attribute]:
         """The attributes, bodies left out; an initialiser has its tensor as `value`."""
@@ -82,9 +85,10 @@ class OnnxDialect(Dialect):
         stored: Attribute = Constant(type, lambda: array)
         old = model_record_of(graph.model).ir_version < 4
         op = Op("Constant" if old else "initializer", attributes={"value": stored})
-        op.add_result(value.name, type)
+        name = self._edge_name(graph, value)
+        op.add_result(name, type)
         if not old:
-            op.origin = Fresh(schema.INITIALIZER, decode.encode(value.name, array))
+            op.origin = Fresh(schema.INITIALIZER, decode.encode(name, array))
         return op
 
     def infer(self, model: Model, wanted: Sequence[Value], *, framework: bool = True) -> None:
@@ -127,12 +131,29 @@ class OnnxDialect(Dialect):
                 self._state(value)
 
     def add_input(self, graph: Graph, value: Value, start: Op, index: int) -> Value:
-        """An input of the same name, so that no reader's record changes."""
+        """An input of the same name where that can be had, so that no reader's record changes."""
         from subcut.compiler.formats.onnx.records import info_of
 
-        new = graph.add_input(value.name, value.type)
+        new = graph.add_input(self._edge_name(graph, value), value.type)
         new.origin = info_of(value)
         return new
+
+    def _edge_name(self, graph: Graph, value: Value) -> str:
+        """The name for what stands for `value`: its own or, while the operator that makes it is kept, a new one."""
+        if value.producer is None:
+            return value.name
+        if self._kept is None or self._kept[0] is not graph.ops:
+            self._kept = (graph.ops, set(graph.ops))
+        if value.producer not in self._kept[1]:
+            return value.name
+        graphs = list(graph.model.graphs())
+        taken = {other.name for one in graphs for other in one.values()}
+        taken |= {read.name for one in graphs for op in one.ops for read in op.operands if read is not None}
+        name = next(name for n in count() if (name := f"{value.name}_{n}") not in taken)
+        for op, slot in value.uses:
+            note = {"operator": op.label, "operand": str(slot), "from": value.name, "to": name}
+            graph.model.notes.setdefault("rewired", []).append(note)
+        return name
 
     def input_text(self, value: Value) -> str:
         """The input as a ValueInfoProto in text format."""
