@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from subcut.compiler.errors import user_error
 from subcut.compiler.ir.types import TensorType, Type
 
 if TYPE_CHECKING:
@@ -74,10 +75,20 @@ class Dialect(ABC):
         return
 
     def bind(self, model: Model, types: Mapping[Value, Type]) -> None:
-        """Take types that the user stated, before inference uses them."""
+        """Take types that the user stated, before inference uses them.
+
+        Sizes may be others than the model's, such as a batch. Raises UserError `type-mismatch` for another element
+        type or rank than the model states.
+        """
         for value, type in types.items():
-            merge = isinstance(type, TensorType) and isinstance(value.type, TensorType)
-            value.type = type.merged(value.type) if merge else type  # type: ignore[union-attr,arg-type]
+            known = value.type
+            if not isinstance(type, TensorType) or not isinstance(known, TensorType):
+                value.type = type
+                continue
+            ranks = {len(one.shape) for one in (type, known) if one.shape is not None}
+            if len(ranks) == 2 or type.element != (known.element or type.element):
+                raise user_error("type-mismatch", f"`%{value.name}` is {known} in the model, which {type} is not")
+            value.type = type.merged(known)
 
     def needs_type(self, value: Value) -> tuple[bool, bool]:
         """Whether an input that stands for `value` cannot be written without its element type, its shape."""

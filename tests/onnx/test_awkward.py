@@ -112,6 +112,18 @@ def test_frozen_numbers_take_the_place_of_a_tensor_whose_maker_is_kept(tmp_path:
     assert not np.array_equal(got["i"], array)
 
 
+@pytest.mark.parametrize("stated", ["4xf16", "2x2xf32", "f32"])
+def test_a_stated_type_that_contradicts_the_file_is_refused(stated: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="type-mismatch"):
+        standard(f"relu; input %x : {stated}").run(load(save("captured", tmp_path)))
+
+
+@pytest.mark.parametrize(("stated", "shape"), [("8xf32", [8]), ("?xf32", [4]), ("*xf32", [4])])
+def test_a_stated_type_may_have_other_sizes(stated: str, shape: list[int], tmp_path: Path) -> None:
+    _, manifest = cut(save("captured", tmp_path), f"relu; input %x : {stated}", tmp_path / "out")
+    assert manifest["inputs"][0]["shape"] == shape
+
+
 def test_initialisers_of_old_files_stay_inputs(tmp_path: Path) -> None:
     made, manifest = cut(save("old", tmp_path), "from add to reshape", tmp_path / "out")
     assert [one.name for one in made.graph.input] == ["a", "b", "shape"]

@@ -11,6 +11,7 @@ from subcut.compiler.formats.onnx.tensors import DataFiles
 from subcut.compiler.formats.onnx.types import decode_info, info_text, is_ranked
 from subcut.compiler.ir.dialect import Dialect
 from subcut.compiler.ir.graph import Attribute, Constant, Graph, Model, Op, Value
+from subcut.compiler.ir.types import Type
 
 if TYPE_CHECKING:
     pass
@@ -99,6 +100,12 @@ class OnnxDialect(Dialect):
             from subcut.compiler.formats.onnx.infer import infer
 
             infer(model, wanted, self.files)
+
+    def bind(self, model: Model, types: Mapping[Value, Type]) -> None:
+        """Take types that the user stated, where the file does not contradict them."""
+        for value in types:
+            self._state(value)
+        super().bind(model, types)
 
     def _state(self, value: Value) -> None:
         """Take the type that the file states into a value that has none."""
