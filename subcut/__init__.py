@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from subcut.compiler.export import load, save
     from subcut.compiler.formats import ReadOptions, WriteOptions
     from subcut.compiler.ir.graph import Graph, Model, Op, Value
+    from subcut.compiler.ir.text import print_model
     from subcut.compiler.ir.types import TensorType
     from subcut.compiler.pipeline import Pipeline, cut, parse_passes, standard
     from subcut.compiler.verification import Verifier
@@ -37,6 +38,7 @@ _HOME = {
     "Op": "subcut.compiler.ir.graph",
     "Value": "subcut.compiler.ir.graph",
     "TensorType": "subcut.compiler.ir.types",
+    "print_model": "subcut.compiler.ir.text",
     "Pipeline": "subcut.compiler.pipeline",
     "cut": "subcut.compiler.pipeline",
     "parse_passes": "subcut.compiler.pipeline",
@@ -77,6 +79,7 @@ __all__ = [
     "cut",
     "load",
     "parse_passes",
+    "print_model",
     "save",
     "standard",
 ]

@@ -18,8 +18,10 @@ from subcut.compiler.cli.progress import Bar
 from subcut.compiler.errors import user_error
 from subcut.compiler.export import save
 from subcut.compiler.formats import ReadOptions, WriteOptions
+from subcut.compiler.ir.graph import Model
 from subcut.compiler.manifest import text
 from subcut.compiler.pipeline import Pipeline, cutting
+from subcut.compiler.storage.folder import ResultFolder
 from subcut.compiler.verification import Verifier
 from subcut.dsl.file import SelectionFile, open_file, resolve_file
 
@@ -37,30 +39,37 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Make the cuts in the order of the file."""
+    """Make the cuts in the order of the file, when every name is right and every folder free."""
     file = open_file(args.file)
     loader = ModelLoader()
+    folders = [_folder(args, chosen.name) for _, chosen in resolve_file(file, loader)[1]]
     manifests: list[dict[str, Any]] = []
-    count = 1
-    at = 0
     with Bar(hidden=args.quiet or args.json) as bar:
-        while at < count:
-            model, cuts = resolve_file(file, loader)
-            count = len(cuts)
+        for at, folder in enumerate(folders):
+            model, cuts = resolve_file(file, loader)  # a cut uses its model up
             model.selection, model.options = cuts[at]
-            bar.stage(model.options.name)
-            folder = (args.output or Path.cwd()) / _folder_name(model.options.name)
-            pipeline = Pipeline(*cutting(infer=not args.no_infer, fold=not args.no_fold))
-            pipeline.run(model)
-            check = _verifier(file, args).check if args.verify else None
-            written = WriteOptions(link=args.link, progress=bar.advance)
-            manifests.append(save(model, folder, passes=pipeline, options=written, force=args.force, check=check))
+            manifests.append(_cut(model, folder, file, args, bar))
             if not args.quiet and not args.json:
                 bar.print(log(model, folder))
-            at += 1
     if args.json:
         print(text(manifests))
     return 0
+
+
+def _cut(model: Model, folder: Path, file: SelectionFile, args: argparse.Namespace, bar: Bar) -> dict[str, Any]:
+    bar.stage(folder.name)
+    pipeline = Pipeline(*cutting(infer=not args.no_infer, fold=not args.no_fold))
+    pipeline.run(model)
+    check = _verifier(file, args).check if args.verify else None
+    written = WriteOptions(link=args.link, progress=bar.advance)
+    return save(model, folder, passes=pipeline, options=written, force=args.force, check=check)
+
+
+def _folder(args: argparse.Namespace, name: str) -> Path:
+    """Where a cut goes. Refused here already when it cannot go there, so that no half of the cuts is made."""
+    folder: Path = (args.output or Path.cwd()) / _folder_name(name)
+    ResultFolder(folder, force=args.force).check()
+    return folder
 
 
 def _verifier(file: SelectionFile, args: argparse.Namespace) -> Verifier:

@@ -74,7 +74,7 @@ class ResultFolder:
         atexit.register(self._discard)
         try:
             with self._interrupts.held():
-                self._check()
+                self.check()
                 self._make_parents()
                 _sweep(self.path.parent)
                 return self._make_temp()
@@ -96,7 +96,8 @@ class ResultFolder:
             finally:
                 self._end()
 
-    def _check(self) -> None:
+    def check(self) -> None:
+        """Raise UserError where the folder could not appear at its place now."""
         if self.path.is_dir():
             if any(self.path.iterdir()):
                 self._check_replaceable(self.path)

@@ -344,3 +344,14 @@ def test_weights_are_found_or_named(tmp_path: Path) -> None:
     shutil.copy(weights, tmp_path / "net.caffemodel")
     subcut(net, "from conv1 to pool1", "-o", tmp_path / "beside")
     assert (tmp_path / "beside/dump.caffemodel").read_bytes() == (tmp_path / "named/dump.caffemodel").read_bytes()
+
+
+def test_apply_makes_no_half_of_the_cuts(tmp_path: Path) -> None:
+    shutil.copy(digits("onnx"), tmp_path)
+    file = tmp_path / "it.subcut"
+    file.write_text('subcut 1\nmodel "digits.onnx"\ncut to pool1 as "head"\ncut from pool5 as "tail"\n')
+    (tmp_path / "out" / "tail").mkdir(parents=True)
+    (tmp_path / "out" / "tail" / "mine").touch()
+    refused = subcut("apply", file, "-o", tmp_path / "out", code=1)
+    assert "folder-exists" in refused.stderr
+    assert list(contents(tmp_path / "out")) == ["tail/mine"]
