@@ -100,6 +100,7 @@ def log(model: Model, folder: Path) -> str:
     for note in model.notes.get("rewired", []):
         verb = "writes" if note["operand"].startswith("top") else "reads"
         lines.append(f"Rewire:{note['operator']} {verb} {note['to']} instead of {note['from']}")
+    lines += [f"Limit:{note['what']}" for note in model.notes.get("limits", [])]
     lines.append("Export Layer:" + ",".join(op.label for op in report.operators))
     lines.append(f"Output Path:{folder}")
     return "\n".join(lines)

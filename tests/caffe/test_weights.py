@@ -22,6 +22,7 @@ from support.caffe_nets import (
 )
 from support.models import fetched, shared
 
+from subcut.compiler.cli.cut import log
 from subcut.compiler.errors import ModelError, UserError
 from subcut.compiler.formats import ReadOptions, package
 from subcut.compiler.formats.caffe import claims
@@ -136,6 +137,24 @@ def test_a_net_of_a_double_ending_finds_its_weights(tmp_path: Path) -> None:
     (tmp_path / "net.caffemodel").write_bytes(caffemodel(layer("fc", blob(NUMBERS, (4, 3)))))
     (tmp_path / "net.prototxt.txt").write_text(HEAD + fully("fc", "x", "y"))
     assert len(CAFFE.read(tmp_path / "net.prototxt.txt", ReadOptions()).sources) == 2
+
+
+def test_a_link_to_a_net_finds_the_weights_beside_the_net(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    net(tmp_path / "there", HEAD + fully("fc", "x", "y"), caffemodel(layer("fc", blob(NUMBERS, (4, 3)))))
+    (tmp_path / "link.prototxt").symlink_to("there/net.prototxt")
+    assert len(CAFFE.read(tmp_path / "link.prototxt", ReadOptions()).sources) == 2
+
+
+def test_a_cut_without_weights_that_needs_some_says_so(tmp_path: Path) -> None:
+    """Caffe would run it, on what the fillers make."""
+    relu = 'layer { name: "act" type: "ReLU" bottom: "y" top: "z" }\n'
+    model = net(tmp_path, HEAD + fully("fc", "x", "y") + relu)
+    manifest, _ = cut(model, "all", tmp_path / "out")
+    assert manifest["limits"][0]["what"].startswith("no weights: layer `fc` needs some")
+    assert "Limit:no weights" in log(model, tmp_path / "out")
+    manifest, _ = cut(net(tmp_path, HEAD + fully("fc", "x", "y") + relu), "act", tmp_path / "bare")
+    assert "limits" not in manifest
 
 
 def test_missing_weights_are_an_error_that_names_the_layer(tmp_path: Path) -> None:

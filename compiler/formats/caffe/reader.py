@@ -37,9 +37,12 @@ def read(path: Path, options: ReadOptions) -> Model:
 def _find_weights(path: Path, options: ReadOptions) -> WeightFile | None:
     if options.weights is not None:
         return read_weights(SourceFile(options.weights))
-    stem = path.name.split(".proto")[0] if ".proto" in path.name else path.stem
-    beside = path.with_name(stem + ".caffemodel")
-    return read_weights(SourceFile(beside)) if beside.is_file() else None
+    for net in (path, path.resolve()):  # a link to the net is taken where it leads, when nothing is beside the link
+        stem = net.name.split(".proto")[0] if ".proto" in net.name else net.stem
+        beside = net.with_name(stem + ".caffemodel")
+        if beside.is_file():
+            return read_weights(SourceFile(beside))
+    return None
 
 
 def _weights_alone(path: Path) -> Exception:

@@ -11,7 +11,7 @@ from subcut.compiler.formats.caffe.dialect import AddedInput
 from subcut.compiler.formats.caffe.names import assign
 from subcut.compiler.formats.caffe.net import LayerText, string_of
 from subcut.compiler.formats.caffe.render import header_text, input_layer, parameter_layer
-from subcut.compiler.formats.caffe.shapes import infer_layer
+from subcut.compiler.formats.caffe.shapes import infer_layer, required_blobs
 from subcut.compiler.formats.caffe.text import Field, Message, Node, extents, quoted, shown
 from subcut.compiler.formats.caffe.weights import Frozen, Source, refused
 from subcut.compiler.formats.caffe.weights_writer import write_weights
@@ -34,9 +34,25 @@ def write(model: Model, folder: Path, options: WriteOptions) -> list[Path]:
     text.write(net_path, options.progress)
     weights = write_weights(model)
     if weights is None:
+        _note_missing(model)
         return [net_path]
     weights.write(weights_path, options.progress)
     return [net_path, weights_path]
+
+
+def _note_missing(model: Model) -> None:
+    """Say in the log and the manifest when Caffe will fill blobs of this cut by their fillers."""
+    needy = next((op for op in model.main.ops if _needs_weights(op)), None)
+    if needy is not None:
+        what = f"no weights: layer `{needy.label}` needs some; no .caffemodel is beside the net or given with `-w`"
+        model.notes.setdefault("limits", []).append({"what": what})
+
+
+def _needs_weights(op: Op) -> bool:
+    try:
+        return required_blobs(op.type, op.attributes, len(op.operands)) > 0
+    except ValueError:  # a layer that Caffe would refuse, weights or not
+        return False
 
 
 def _check_edges(model: Model) -> None:
