@@ -148,6 +148,22 @@ def test_unfrozen_variables_are_refused_with_the_way_out(kind: str, tmp_path: Pa
     cut(path, "r", tmp_path / "fine")
 
 
+def test_a_table_that_nothing_fills_is_refused(tmp_path: Path) -> None:
+    def build(tf: Any) -> None:
+        words = tf.compat.v1.placeholder(tf.string, [2], name="words")
+        filler = tf.lookup.KeyValueTensorInitializer(["a", "b"], [1.0, 2.0])
+        found = tf.lookup.StaticHashTable(filler, 0.0).lookup(words, name="found")
+        tf.nn.relu(found, name="r")
+
+    path = built(build, tmp_path / "m.pb")
+    filling = next(node.name for node in definition(path).node if node.op.startswith("LookupTableImport"))
+    with pytest.raises(UserError, match="empty-table") as caught:
+        cut(path, "to r", tmp_path / "cut")
+    assert f'plus "{filling}"' in str(caught.value)
+    cut(path, f'(to r) plus "{filling}"', tmp_path / "filled")
+    cut(path, "r", tmp_path / "beside")
+
+
 def test_random_numbers_are_no_constants(tmp_path: Path) -> None:
     model = load(shared("ascend/hh/hh.pb"))
     random = next(op for op in model.main.ops if op.type == "RandomStandardNormal")

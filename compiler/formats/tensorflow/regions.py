@@ -12,6 +12,9 @@ from subcut.compiler.ir.graph import Graph, Op, Value
 from subcut.compiler.ir.types import TensorType
 
 VARIABLES = ("Variable", "VariableV2", "VarHandleOp", "_VarHandlesOp", "AutoReloadVariable", "TemporaryVariable")
+TABLES = ("HashTable", "HashTableV2")
+"""Tables that fail when they are asked before an operator has filled them."""
+_FILLING = ("InitializeTable", "LookupTableImport")
 _PASSED_ON = ("Identity", "ReadVariableOp", "RefIdentity", "Enter", "RefEnter")
 """Operators that give a variable's numbers on as they are."""
 FREEZE_HELP = (
@@ -21,7 +24,7 @@ FREEZE_HELP = (
 
 
 def check_region(graph: Graph, chosen: Mapping[Op, None]) -> None:
-    """Raise UserError `function-attribute`, `unfrozen-variable`, `loop-cut`, `branch-cut` or `handle-edge`."""
+    """Raise UserError where the cut could not run, with the code that says why."""
     if graph.origin.polymorphic:
         raise user_error(
             "function-attribute",
@@ -32,6 +35,7 @@ def check_region(graph: Graph, chosen: Mapping[Op, None]) -> None:
     ends = selection.ends if selection is not None and selection.ends is not None else {}
     _check_variables(chosen, [v for v in _edges(chosen, chosen) if v not in entries])
     flow = flow_of(graph)
+    _check_tables(chosen)
     for value in (*entries, *ends):
         _check_named(flow, value, value in entries)
     _check_complete(flow, chosen, entries)
@@ -59,6 +63,19 @@ def _check_variables(chosen: Mapping[Op, None], edges: Iterable[Value]) -> None:
         f"the cut needs the variable `{first.name}`{more}, whose numbers are not in the model",
         help=FREEZE_HELP,
     )
+
+
+def _check_tables(chosen: Mapping[Op, None]) -> None:
+    for op in [op for op in chosen if op.type in TABLES]:
+        filling = [user for user in op.results[0].consumers() if user.type.startswith(_FILLING)]
+        if any(user in chosen for user in filling):
+            continue
+        add = [f'add `plus "{user.name}"`, and run that operator first' for user in filling[:1]]
+        raise user_error(
+            "empty-table",
+            f"the cut needs the table `{op.name}`, and nothing in it fills the table",
+            help=add or ["the model does not hold what fills it: cut before the lookup, or after it"],
+        )
 
 
 def _check_named(flow: Flow, value: Value, entry: bool) -> None:
