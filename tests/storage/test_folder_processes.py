@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 from support.folders import fill, names, result
 
-from subcut.compiler.storage.folder import ResultFolder
+from subcut.compiler.storage.folder import ResultFolder, is_result_folder
 from subcut.compiler.storage.interrupts import Terminated
 
 SCRIPT = """
 import os, sys, time
 from pathlib import Path
 from subcut.compiler.errors import UserError
-from subcut.compiler.storage.folder import ResultFolder
+from subcut.compiler.storage.folder import ResultFolder, is_result_folder
 {setup}
 try:
     with ResultFolder(sys.argv[1], force={force}) as temp:
