@@ -12,7 +12,7 @@ from subcut.compiler import manifest
 from subcut.compiler.errors import user_error
 from subcut.compiler.formats import ReadOptions, WriteOptions, package, recognise
 from subcut.compiler.ir.graph import Model
-from subcut.compiler.pipeline import Pipeline, no_collection
+from subcut.compiler.pipeline import no_collection
 from subcut.compiler.storage.digest import Hashing
 from subcut.compiler.storage.folder import MANIFEST, ResultFolder
 
@@ -28,17 +28,21 @@ def load(path: str | Path, options: ReadOptions | None = None) -> Model:
     if options.weights is not None and name != "caffe":
         raise user_error("no-weights-file", f"`{path}` is no Caffe net: its weights are part of the model")
     with no_collection():
-        return package(name).read(path, options)
+        model = package(name).read(path, options)
+    default = ReadOptions()
+    for option in ("phase", "level", "stages", "signature"):
+        if getattr(options, option) != getattr(default, option):
+            model.notes.setdefault("read", []).append({"option": option, "value": str(getattr(options, option))})
+    return model
 
 
 def save(
     model: Model,
     folder: str | Path,
     *,
-    passes: Pipeline | None = None,
     options: WriteOptions | None = None,
     force: bool = False,
-    check: Callable[[Path, dict[str, Any]], None] | None = None,
+    check: Callable[[Path, dict[str, Any]], object] | None = None,
 ) -> dict[str, Any]:
     """Write a model into a result folder, with its manifest, which is returned.
 
@@ -52,8 +56,7 @@ def save(
     with ResultFolder(target, force=force, sources=[source.path for source in model.sources]) as temp:
         with no_collection():
             files = package(name).write(model, temp, replace(options, final=target))
-        names = [str(step) for step in passes.passes] if passes else []
-        content = manifest.build(model, names, files, {path: job.result() for path, job in hashing.items()})
+        content = manifest.build(model, files, {path: job.result() for path, job in hashing.items()})
         (temp / MANIFEST).write_text(manifest.text(content) + "\n", encoding="utf-8")
         if check is not None:
             check(temp, content)

@@ -13,7 +13,7 @@ from subcut.compiler.ir.report import Edge, Report
 from subcut.compiler.ir.types import TensorType, Type
 
 
-def build(model: Model, passes: Sequence[str], files: Sequence[Path], digests: Mapping[Path, str]) -> dict[str, Any]:
+def build(model: Model, files: Sequence[Path], digests: Mapping[Path, str]) -> dict[str, Any]:
     """The manifest of a model that was cut. It says nothing of time, machine or place: the same cut, the same bytes."""
     report = model.report or Report(operators=list(model.main.ops))
     selection, options = model.selection, model.options
@@ -28,14 +28,14 @@ def build(model: Model, passes: Sequence[str], files: Sequence[Path], digests: M
         "selection": selection.text if selection else "all",
         "graph": report.graph,
         "files": [path.name for path in files],
-        "inputs": [_edge(edge, edge.new or edge.value, written) for edge in report.inputs],
+        "inputs": [_edge(edge, edge.new or edge.value, written) for edge in [*report.inputs, *report.kept]],
         "outputs": [_edge(edge, edge.value, written) for edge in report.outputs],
         "operators": [_operator(op) for op in report.operators],
         "constants": [_constant(op) for op in report.constants],
         "folded": [{"tensor": value.name, **_type(type), "from": source} for value, type, source in report.folded],
         "dropped_controls": [{"operator": op.label, "waited_for": other.label} for op, other in report.controls],
         **model.notes,
-        "passes": list(passes),
+        "passes": model.history,
     }
 
 

@@ -37,6 +37,7 @@ class Pipeline:
             with no_collection():
                 changed = step.apply(model)
             seconds = time.perf_counter() - started
+            model.history.append(str(step))
             self._verify(model, f"pass `{step.name}`")
             if self.hook is not None:
                 self.hook(step, model, seconds, changed)

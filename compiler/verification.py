@@ -12,9 +12,11 @@ from subcut.compiler.errors import ModelError, SubcutError, user_error
 from subcut.compiler.export import FORMAT_OF, load
 from subcut.compiler.formats import ReadOptions, runner
 from subcut.compiler.ir.graph import Model, Value
+from subcut.compiler.ir.report import STATIC
 from subcut.compiler.ir.types import Dim, TensorType, Type, numpy_dtype
 from subcut.compiler.number_files import read_npz
 from subcut.compiler.numbers import distance, same
+from subcut.compiler.storage.digest import sha256
 from subcut.compiler.storage.folder import MANIFEST
 
 if TYPE_CHECKING:
@@ -54,15 +56,17 @@ class Verifier:
     seed: int = 0
     tolerance: float = 1e-5
 
-    def check(self, folder: Path, manifest: Mapping[str, Any]) -> None:
-        """Raise UserError `verification-failed` when the cut in `folder` differs from the original."""
-        bad = [row for row in self.compare(folder, manifest) if row.verdict == DIFFERENT]
+    def check(self, folder: Path, manifest: Mapping[str, Any]) -> list[Row]:
+        """How the outputs compare. Raises UserError `verification-failed` when one differs from the original."""
+        rows = self.compare(folder, manifest)
+        bad = [row for row in rows if row.verdict == DIFFERENT]
         if bad:
             raise user_error(
                 "verification-failed",
                 f"the cut differs from the original in {len(bad)} of {len(manifest['outputs'])} outputs",
                 help=[str(row) for row in bad[:8]],
             )
+        return rows
 
     def compare(self, folder: Path, manifest: Mapping[str, Any]) -> list[Row]:
         """Run both and compare every output of the cut."""
@@ -71,7 +75,12 @@ class Verifier:
                 "not-verifiable",
                 f"the cut is of `{manifest['graph']}`, and no framework gives out tensors from inside a body",
             )
+        if any(entry["from"] != STATIC for entry in manifest["folded"]):
+            raise user_error(
+                "not-verifiable", "the cut has frozen tensors, with which it computes something else than the original"
+            )
         original = load(self.model, self.options)
+        _check_origin(original, manifest)
         files = [folder / name for name in manifest["files"]]
         weights = next((f for f in files if f.suffix == ".caffemodel"), None)
         cut = load(files[0], replace(self.options, weights=weights))
@@ -111,11 +120,33 @@ class Verifier:
             random = np.random.default_rng(self.seed)
             feeds = {v.name: given[v.name] if v.name in given else _random(v, random, free) for v in values}
             try:
-                return {**feeds, **_execute(model, feeds, fetch)}
+                return {**feeds, **_execute(model, feeds, [name for name in fetch if name not in feeds])}
             except SubcutError as error:
                 failure = failure or error
         assert failure is not None
         raise failure
+
+
+def _check_origin(original: Model, manifest: Mapping[str, Any]) -> None:
+    """Refuse to compare a cut with a model that it is not a cut of."""
+    cut_of = {entry["file"]: entry["sha256"] for entry in manifest["model"]}
+    main = original.sources[0]
+    if manifest["format"] != original.dialect.name or cut_of.get(main.path.name) not in (None, sha256(main)):
+        raise user_error(
+            "other-model",
+            f"the cut is not of `{main.path}` as it is now, but of {' and '.join(f'`{name}`' for name in cut_of)}",
+            help="name the model that the cut was made of",
+        )
+
+
+def summary(rows: Sequence[Row], tolerance: float) -> str:
+    """How many outputs are equal, close, or neither, on a line."""
+    count = {
+        verdict: sum(row.verdict == verdict for row in rows) for verdict in (EQUAL, CLOSE, RANDOM, ABSENT, DIFFERENT)
+    }
+    close = f", {count[CLOSE]} within {tolerance:g} of the largest magnitude" if count[CLOSE] else ""
+    other = "".join(f", {count[verdict]} {verdict}" for verdict in (RANDOM, ABSENT, DIFFERENT) if count[verdict])
+    return f"{count[EQUAL]} of {len(rows)} outputs equal bit by bit{close}{other}"
 
 
 def feeds_of(cut: Model, manifest: Mapping[str, Any], golden: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -37,28 +37,17 @@ class Cut(Pass):
         selection, options = model.selection, model.options or CutOptions()
         if selection is None:
             raise user_error("no-selection", "nothing is selected", help="run the pass `select` before `cut`")
-        if options.snap:
-            raise user_error(
-                "no-dumps",
-                f"`snap {options.snap}` moves edges to tensors that a device dumped, and no dumps are given",
-                help="leave the option out",
-            )
         graph = selection.graph
         report = Report(graph=graph.name)
         report.whole = _is_whole(selection)
         order = topological(selection.ops)
         constants = _find_inputs(order, selection, report, options)
+        _check_options(selection, report, options)
         report.operators = [op for op in order if not model.dialect.is_stored(op)]
         chosen = dict.fromkeys(op for op in graph.ops if op in selection.ops or op in constants)
         model.dialect.check_region(graph, chosen)
         report.constants = list(constants)
         _find_outputs(selection, report, options)
-        if not report.outputs and not report.whole:
-            raise user_error(
-                "no-output",
-                "nothing that the selection makes is a tensor, so the cut would compute nothing",
-                help="select operators that have results",
-            )
         model.dialect.bind(model, options.types)
         _infer(model, report, self.infer)
         changed = graph is not model.main
@@ -67,8 +56,29 @@ class Cut(Pass):
         changed = graph.keep([*chosen, *constants]) or changed
         _drop_controls(graph, report)
         graph.outputs = [edge.value for edge in report.outputs]
+        entering = {edge.value for edge in report.inputs}
+        own = [v for v in model.dialect.feeds(model) if v.producer is not None and v not in entering]
+        report.kept = [Edge(v, why.MODEL_INPUT, v.producer, v.consumers()) for v in own]
         model.report = report
         return changed
+
+
+def _check_options(selection: Selection, report: Report, options: CutOptions) -> None:
+    """Refuse an option that would have no effect."""
+    if options.snap:
+        raise user_error(
+            "no-dumps",
+            f"`snap {options.snap}` moves edges to tensors that a device dumped, and no dumps are given",
+            help="leave the option out",
+        )
+    entering = {edge.value for edge in report.inputs}
+    for value in options.types:
+        if value.producer in selection.ops and value not in entering and value.producer.operands:
+            raise user_error(
+                "not-an-input",
+                f"`%{value.name}` is no input of the cut: `{value.producer.label}`, which is selected, makes it",
+                help=f"leave its type out, or start there: `from %{value.name} …`",
+            )
 
 
 def _is_whole(selection: Selection) -> bool:
@@ -180,6 +190,12 @@ def _find_outputs(selection: Selection, report: Report, options: CutOptions) -> 
                 reason = _leaving_reason(value, outside, value in model_outputs, everything or selection.leaving)
             if reason:
                 report.outputs.append(Edge(value, reason, op, outside))
+    if not report.outputs and not report.whole:
+        raise user_error(
+            "no-output",
+            "nothing that the selection makes is a tensor, so the cut would compute nothing",
+            help="select operators that have results",
+        )
 
 
 def _leaving_reason(value: Value, outside: list[Op], is_output: bool, unread_too: bool) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from subcut.compiler.errors import user_error
 from subcut.compiler.ir.graph import Model, Value
-from subcut.compiler.ir.report import NAMED_START, Edge
+from subcut.compiler.ir.report import NAMED_START, STATIC, Edge
 from subcut.compiler.ir.types import TensorType, numpy_dtype
 from subcut.compiler.number_files import read_npy
 from subcut.passes.base import Pass
@@ -42,7 +42,7 @@ class Fold(Pass):
             if edge.value in frozen:
                 array, source = load_frozen(edge.value, frozen[edge.value]), Path(frozen[edge.value]).name
             elif self.static and edge.reason != NAMED_START:
-                array, source = model.dialect.static_value(edge.value), "static shapes"
+                array, source = model.dialect.static_value(edge.value), STATIC
             if array is None:
                 left.append(edge)
                 continue

@@ -62,7 +62,7 @@ def _cut(model: Model, folder: Path, file: SelectionFile, args: argparse.Namespa
     pipeline.run(model)
     check = _verifier(file, args).check if args.verify else None
     written = WriteOptions(link=args.link, progress=bar.advance)
-    return save(model, folder, passes=pipeline, options=written, force=args.force, check=check)
+    return save(model, folder, options=written, force=args.force, check=check)
 
 
 def _folder(args: argparse.Namespace, name: str) -> Path:

@@ -69,20 +69,22 @@ def write(model: Model, pipeline: Pipeline, args: argparse.Namespace, bar: Bar) 
         folder = args.output or default_folder(Path.cwd())
         bar.stage("writing")
         try:
-            return save(model, folder, passes=pipeline, options=written, force=force, check=check), folder
+            return save(model, folder, options=written, force=force, check=check), folder
         except UserError as error:
             if args.output is not None or error.code != "folder-exists":
                 raise  # else another process took the name of this second
 
 
 def _check(args: argparse.Namespace, bar: Bar) -> Callable[[Path, dict[str, Any]], None]:
-    from subcut.compiler.verification import Verifier
+    from subcut.compiler.verification import Verifier, summary
 
     verifier = Verifier(Path(args.model), options.read_options(args), args.inputs, args.seed)
 
     def check(folder: Path, manifest: dict[str, Any]) -> None:
         bar.stage("verifying")
-        verifier.check(folder, manifest)
+        rows = verifier.check(folder, manifest)
+        if not args.quiet and not args.json:
+            bar.print("Verified:" + summary(rows, verifier.tolerance))
 
     return check
 

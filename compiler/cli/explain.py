@@ -44,9 +44,11 @@ def run(args: argparse.Namespace) -> int:
 def lines(report: Report) -> Iterator[str]:
     """A heading for each kind of thing that happens at the border, and a sentence for each thing."""
     yield f"{_count(len(report.operators), 'operator')} of graph `{report.graph}` kept"
-    yield _heading(report.inputs, "input")
+    yield _heading([*report.inputs, *report.kept], "input")
     for edge in report.inputs:
         yield f"  {_tensor(edge)} enters because {_entering(edge)}"
+    for edge in report.kept:
+        yield f"  {_tensor(edge)} enters because `{edge.value.name}` is an input of the model, and selected"
     yield _heading(report.outputs, "output")
     for edge in report.outputs:
         yield f"  {_tensor(edge)} leaves because {_leaving(edge)}"

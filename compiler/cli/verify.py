@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from subcut.compiler.cli import options
-from subcut.compiler.verification import CLOSE, DIFFERENT, EQUAL, Verifier, read_manifest
+from subcut.compiler.verification import CLOSE, DIFFERENT, Verifier, read_manifest, summary
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,8 +36,5 @@ def run(args: argparse.Namespace) -> int:
         return 1 if failed else 0
     for row in rows:
         print(row)
-    equal = sum(row.verdict == EQUAL for row in rows)
-    close = sum(row.verdict == CLOSE for row in rows)
-    tail = f", {close} within {args.tolerance:g} of the largest magnitude" if close else ""
-    print(f"{equal} of {len(rows)} outputs equal bit by bit{tail}" + (f", {len(failed)} FAILED" if failed else ""))
+    print(summary(rows, args.tolerance))
     return 1 if failed else 0

@@ -308,6 +308,8 @@ class Model:
         self.options: CutOptions | None = None
         self.report: Report | None = None
         """What is selected, how it is to be cut, and what the cut did: set by passes, for those that follow."""
+        self.history: list[str] = []
+        """The passes that were run, as `--passes` spells them."""
         self.notes: dict[str, list[dict[str, str]]] = {}
         """What a format did that the manifest must say, such as `rewired` operands."""
 

@@ -38,6 +38,9 @@ LEAVES = "read outside the selection"
 UNREAD = "read by nobody"
 MODEL_OUTPUT = "an output of the model"
 
+STATIC = "static shapes"
+"""Where the numbers of a folded tensor are from, when they are from no file."""
+
 
 @dataclass
 class Report:
@@ -46,6 +49,8 @@ class Report:
     whole: bool = False
     """Whether everything was selected, so that inputs and outputs stay as they are."""
     inputs: list[Edge] = field(default_factory=list[Edge])
+    kept: list[Edge] = field(default_factory=list[Edge])
+    """Inputs that the model has as operators of its own (`Placeholder`, `Input`), and that were selected."""
     outputs: list[Edge] = field(default_factory=list[Edge])
     operators: list[Op] = field(default_factory=list[Op])
     """What was selected, in topological order, without the constants that came along."""

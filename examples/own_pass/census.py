@@ -36,7 +36,7 @@ def main(model: str, selection: str, folder: str) -> None:
     """Count before the cut and after it."""
     cutting = [Select(selection), Cut(), Fold(), AddInputs(), Prune()]
     pipeline = Pipeline(Census("in the model"), *cutting, Census("in the cut"))
-    subcut.save(pipeline.run(subcut.load(model)), folder, passes=pipeline)
+    subcut.save(pipeline.run(subcut.load(model)), folder)
 
 
 if __name__ == "__main__":

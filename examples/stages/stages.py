@@ -27,7 +27,7 @@ def split(model: Path, folder: Path) -> list[Path]:
     for name, selection in STAGES.items():
         pipeline = Pipeline(Select(selection), Cut(), Fold(), AddInputs(), Prune(), verify_each=True)
         cut = pipeline.run(subcut.load(model))
-        subcut.save(cut, folder / name, passes=pipeline)
+        subcut.save(cut, folder / name)
         files.append(folder / name / "dump.onnx")
     return files
 

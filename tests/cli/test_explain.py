@@ -89,7 +89,7 @@ def test_every_reason_has_a_sentence(reason: str) -> None:
 
 
 def test_every_reason_there_is_has_been_tried() -> None:
-    known = {value for name, value in vars(why).items() if name.isupper() and isinstance(value, str)}
+    known = {value for name, value in vars(why).items() if name.isupper() and isinstance(value, str)} - {why.STATIC}
     assert known == {*REASONS, *ENDS}
 
 

@@ -32,7 +32,7 @@ def cut(model: Path, selection: str, folder: Path, options: ReadOptions | None =
     """Cut and write; the manifest."""
     pipeline = standard(selection)
     pipeline.verify_each = True
-    return save(pipeline.run(load(model, options)), folder, passes=pipeline)
+    return save(pipeline.run(load(model, options)), folder)
 
 
 REPEATED = {

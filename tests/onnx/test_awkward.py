@@ -25,7 +25,7 @@ def cut(path: Path, selection: str, folder: Path) -> tuple[Any, dict]:
     """The cut as ONNX reads it, and its manifest."""
     passes = standard(selection)
     passes.verify_each = True
-    manifest = write(passes.run(load(path)), folder, passes=passes)
+    manifest = write(passes.run(load(path)), folder)
     assert checker_says(folder / manifest["files"][0]) == ""
     return onnx.load(str(folder / manifest["files"][0])), manifest
 
@@ -46,7 +46,7 @@ def test_cuts_are_as_valid_as_the_original(name: str, tmp_path: Path) -> None:
     said = checker_says(path)
     for i, selection in enumerate(random_selections(load(path), 15, seed=2)):
         passes = standard(selection)
-        manifest = write(passes.run(load(path)), tmp_path / str(i), passes=passes)
+        manifest = write(passes.run(load(path)), tmp_path / str(i))
         assert said or checker_says(tmp_path / str(i) / manifest["files"][0]) == "", selection
 
 
@@ -241,7 +241,7 @@ def test_a_domain_that_nothing_else_uses(tmp_path: Path) -> None:
     opsets = [onnx.helper.make_opsetid("", 17), onnx.helper.make_opsetid("com.example.ops", 3)]
     onnx.save(onnx.helper.make_model(graph, opset_imports=opsets, ir_version=8), str(tmp_path / "m.onnx"))
     passes = standard("op com.example.ops.Secret")
-    write(passes.run(load(tmp_path / "m.onnx")), tmp_path / "out", passes=passes)
+    write(passes.run(load(tmp_path / "m.onnx")), tmp_path / "out")
     written = onnx.load(str(tmp_path / "out/dump.onnx"))
     assert [(one.domain, one.version) for one in written.opset_import] == [("com.example.ops", 3)]
     with pytest.raises(UserError, match="nobody knows the element type and shape of `%y`"):

@@ -27,7 +27,7 @@ def make_cuts(path: Path, folder: Path) -> dict[str, tuple[Path, dict]]:
     for i, selection in enumerate(dict.fromkeys(selections)):
         passes = standard(selection)
         passes.verify_each = True
-        manifest = save(passes.run(load(path)), folder / str(i), passes=passes)
+        manifest = save(passes.run(load(path)), folder / str(i))
         cuts[selection] = (folder / str(i) / manifest["files"][0], manifest)
     return cuts
 

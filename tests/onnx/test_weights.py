@@ -47,7 +47,7 @@ def external(folder: Path) -> Path:
 def cut(path: Path, selection: str, folder: Path, **options: Any) -> dict:
     passes = standard(selection)
     passes.verify_each = True
-    return write(passes.run(load(path)), folder, passes=passes, options=WriteOptions(**options))
+    return write(passes.run(load(path)), folder, options=WriteOptions(**options))
 
 
 def outputs(path: Path, feeds: dict[str, Any]) -> dict[str, Any]:

@@ -30,7 +30,7 @@ def cut(model: Model, selection: str, folder: Path) -> tuple[dict[str, Any], Mod
     """Cut and write a model; returns the manifest and the model that the written files hold."""
     pipeline = standard(selection)
     pipeline.verify_each = True
-    manifest = save(pipeline.run(model), folder, passes=pipeline)
+    manifest = save(pipeline.run(model), folder)
     return manifest, CAFFE.read(folder / "dump.prototxt", ReadOptions())
 
 

@@ -96,7 +96,7 @@ def check(
             model = load(path, options)
             pipeline = standard(selection)
             pipeline.verify_each = True
-            manifest = save(pipeline.run(model), folder / str(i), passes=pipeline)
+            manifest = save(pipeline.run(model), folder / str(i))
         except UserError as error:
             (outcome.refused if error.code in REFUSALS else outcome.wrong)[selection] = str(error)
             continue

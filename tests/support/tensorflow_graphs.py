@@ -59,7 +59,7 @@ def cut(path: Path, selection: str, folder: Path) -> tuple[Model, dict[str, Any]
     """Make a cut; the model that was written, read again, and its manifest."""
     pipeline = standard(selection)
     pipeline.verify_each = True
-    manifest = save(pipeline.run(load(path)), folder, passes=pipeline)
+    manifest = save(pipeline.run(load(path)), folder)
     return load(folder / "dump.pb"), manifest
 
 

@@ -18,12 +18,16 @@ from typing import Any
 from subcut.compiler.errors import MissingExtra, ModelError, SubcutError, user_error
 from subcut.compiler.formats.tensorflow.framework import SETTINGS, internal, tensorflow
 
+_OUTPUTS = ".outputs"
+"""Ending of the file beside the frozen graph that names its outputs, a line each."""
 _UNKNOWN_SIGNATURE = 3
 """Exit code of the process for a signature that the model does not have."""
 
 
-def freeze(source: Path, target: Path, signature: str) -> None:
+def freeze(source: Path, target: Path, signature: str) -> list[str]:
     """Write `source`, a SavedModel's folder or a Keras file, as a frozen GraphDef with every function inlined.
+
+    Returns the tensors that the signature gives out, in the order of their names in it.
 
     Raises UserError `unknown-signature`, ModelError with what TensorFlow says, MissingExtra.
     """
@@ -33,7 +37,7 @@ def freeze(source: Path, target: Path, signature: str) -> None:
     environment = {**os.environ, **SETTINGS, "PYTHONHASHSEED": "0", "KERAS_BACKEND": "tensorflow"}
     done = subprocess.run(command, env=environment, capture_output=True, check=False, text=True, errors="replace")
     if done.returncode == 0 and target.is_file():
-        return
+        return target.with_suffix(_OUTPUTS).read_text("utf-8").splitlines()
     says = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
     if done.returncode == _UNKNOWN_SIGNATURE:
         raise user_error("unknown-signature", says)
@@ -49,14 +53,15 @@ def main(arguments: Sequence[str]) -> int:
             model = tf.keras.models.load_model(source, compile=False)
             model.export(folder, verbose=False)
             source = Path(folder)
-        frozen, outputs = _frozen(tf, source, signature)
-    inlined = _inlined(tf, frozen, outputs)
+        frozen, tensors = _frozen(tf, source, signature)
+    inlined = _inlined(tf, frozen, _makers(tensors))
     target.write_bytes(inlined.SerializeToString(deterministic=True))
+    target.with_suffix(_OUTPUTS).write_text("\n".join(tensors), "utf-8")
     return 0
 
 
 def _frozen(tf: Any, folder: Path, wanted: str) -> tuple[Any, list[str]]:
-    """The graph of a SavedModel with its variables as constants, and the operators that give its outputs.
+    """The graph of a SavedModel with its variables as constants, and its outputs.
 
     By TensorFlow 1's loader, which also reads what TensorFlow 2's trips over.
     """
@@ -70,9 +75,13 @@ def _frozen(tf: Any, folder: Path, wanted: str) -> tuple[Any, list[str]]:
             print(f"the model has no signature `{wanted}`; it has {known or 'none'}", file=sys.stderr)
             raise SystemExit(_UNKNOWN_SIGNATURE)
         tensors = [tensor.name for _, tensor in sorted(chosen.outputs.items())]
-        outputs = list(dict.fromkeys(name.partition(":")[0] for name in tensors))
         definition = session.graph.as_graph_def()
-        return v1.graph_util.convert_variables_to_constants(session, definition, outputs), outputs
+        return v1.graph_util.convert_variables_to_constants(session, definition, _makers(tensors)), tensors
+
+
+def _makers(tensors: Sequence[str]) -> list[str]:
+    """The operators that make `tensors`, each once."""
+    return list(dict.fromkeys(name.partition(":")[0] for name in tensors))
 
 
 def _tags(folder: Path) -> list[str]:

@@ -28,7 +28,7 @@ def load(path: Path, options: ReadOptions) -> Model:
     if kind == KERAS:
         return _by_way_of(path, [file], lambda target: freeze(path, target, options.signature))
     if kind == TEXT:
-        return _by_way_of(path, [file], lambda target: target.write_bytes(to_binary(path)))
+        return _by_way_of(path, [file], lambda target: _as_binary(path, target))
     return _read(path, file, [file])
 
 
@@ -42,14 +42,22 @@ def _files(folder: Path) -> list[Path]:
     return files
 
 
-def _by_way_of(path: Path, sources: list[SourceFile], make: Callable[[Path], object]) -> Model:
-    """The model in a GraphDef that `make` writes. It stays readable after its name is gone."""
+def _by_way_of(path: Path, sources: list[SourceFile], make: Callable[[Path], list[str]]) -> Model:
+    """The model in a GraphDef that `make` writes, telling its outputs. It stays readable after its name is gone."""
     with tempfile.TemporaryDirectory(prefix="subcut-") as folder:
         target = Path(folder) / "frozen.pb"
-        make(target)
+        outputs = dict.fromkeys(make(target))
         file = SourceFile(target)
         file.path = path
-        return _read(path, file, sources)
+        model = _read(path, file, sources)
+    values = {value.name: value for value in model.main.values()} if outputs else {}
+    model.main.outputs = [values[name] for name in outputs if name in values]
+    return model
+
+
+def _as_binary(path: Path, target: Path) -> list[str]:
+    target.write_bytes(to_binary(path))
+    return []
 
 
 def _read(path: Path, file: SourceFile, sources: list[SourceFile]) -> Model:

@@ -22,6 +22,9 @@ FREEZE_HELP = (
     "or give subcut the SavedModel folder, or the `.keras` file: it has TensorFlow freeze it",
 )
 
+_SHOWN = 12
+"""How many operators a message names; what to add is said whole."""
+
 
 def check_region(graph: Graph, chosen: Mapping[Op, None]) -> None:
     """Raise UserError where the cut could not run, with the code that says why."""
@@ -116,7 +119,7 @@ def _check_complete(flow: Flow, chosen: Mapping[Op, None], entries: Container[Va
     if absent:
         code, message = causes[0]
         words = _completion(absent, harmless, chosen)
-        names = ", ".join(f"`{op.name}`" for op in absent)
+        names = ", ".join(f"`{op.name}`" for op in absent[:_SHOWN]) + (" …" if len(absent) > _SHOWN else "")
         count = f"{len(absent)} operators" if len(absent) > 1 else "one operator"
         raise user_error(
             code, f"{message}, {count} short of what can run", help=[f"add `{words}`", f"missing: {names}"]
