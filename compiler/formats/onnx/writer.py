@@ -13,6 +13,7 @@ from subcut.compiler.formats.onnx.link import Links
 from subcut.compiler.formats.onnx.placing import DataFile, InPlace, Placer
 from subcut.compiler.formats.onnx.records import ModelRecord, body, model_record_of, reading, record_of
 from subcut.compiler.ir.graph import Graph, Model
+from subcut.compiler.ir.types import TensorType
 from subcut.compiler.storage.files import Span
 from subcut.compiler.storage.rope import Rope
 from subcut.compiler.storage.wire import bytes_field, int_field
@@ -29,6 +30,7 @@ def write_model(model: Model, folder: Path, options: WriteOptions) -> list[Path]
     UserError where `options.link` is not possible or the model is too large even so.
     """
     path = folder / f"{options.stem}.onnx"
+    _note_unknown_ranks(model)
     files = dialect_of(model).files
     if options.link:
         links = Links(folder, options.final or folder, {path.name})
@@ -37,6 +39,8 @@ def write_model(model: Model, folder: Path, options: WriteOptions) -> list[Path]
         content.write(path, options.progress)
         if links.made:
             model.notes["linked"] = links.notes()
+        if "a hard link" in links.how:
+            _note(model, "the weights are reached by a hard link: onnxruntime reads it, onnx.checker refuses it")
         return [path, *links.made]
     placer = DataFile(f"{path.name}.data", files)
     content = model_rope(model, placer)
@@ -50,6 +54,17 @@ def write_model(model: Model, folder: Path, options: WriteOptions) -> list[Path]
     data = folder / placer.location
     placer.content.write(data, options.progress)
     return [path, data]
+
+
+def _note_unknown_ranks(model: Model) -> None:
+    """Say which outputs run but do not satisfy onnx.checker, which wants every output's rank to be known."""
+    for value in model.main.outputs:
+        if isinstance(value.type, TensorType) and value.type.shape is None:
+            _note(model, f"the rank of output `{value.name}` is known to nobody: onnx.checker wants it stated")
+
+
+def _note(model: Model, what: str) -> None:
+    model.notes.setdefault("limits", []).append({"what": what})
 
 
 def dialect_of(model: Model) -> OnnxDialect:
