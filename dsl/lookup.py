@@ -168,11 +168,16 @@ class Lookup:
     def _no_match(self, item: ast.Regex) -> NoReturn:
         self.fail(item.span, "unknown-operator", f"no operator's whole name matches `{item.pattern}`")
 
-    def unknown_type(self, item: ast.Name | ast.Regex, scope: Scope) -> NoReturn:
+    def unknown_type(self, item: ast.Name | ast.Regex, pattern: re.Pattern[str], scope: Scope) -> NoReturn:
         """Raise: no operator of `scope` has this type."""
         where = f"`@{scope.address}`" if scope.address else "the model"
         types = dict.fromkeys(op.type for op in scope.graph.ops)
         message = f"{where} has no operator of type `{self.spelled(item)}`"
+        inside = next((inner for inner in self.names.inner if inner is not scope and inner.ops_of_type(pattern)), None)
+        if inside is not None:
+            address = words.quote(words.escape(inside.address))
+            help = [f"a body has: `op {self.spelled(item)} within @{address}/*`"]
+            self.fail(item.span, "unknown-type", message, help)
         help = did_you_mean(words.literal(item.glob), types) if isinstance(item, ast.Name) else []
         if not help and types:
             listed = [f"`{type}`" for type in types]

@@ -131,7 +131,7 @@ class Resolver:
             pattern = re.compile(item.pattern) if isinstance(item, ast.Regex) else words.matcher(item.glob)
             found = scope.ops_of_type(pattern)
             if not found:
-                self._attempt(lambda item=item: self.lookup.unknown_type(item, scope))  # type: ignore[misc]
+                self._attempt(lambda item=item, pattern=pattern: self.lookup.unknown_type(item, pattern, scope))  # type: ignore[misc]
             ops |= dict.fromkeys(found)
         return Part(scope.graph, ops) if ops else None
 

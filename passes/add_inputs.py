@@ -71,7 +71,7 @@ def _missing(model: Model, edge: Edge) -> Diagnostic | None:
     what = " and ".join(["element type"] * no_element + ["shape"] * no_shape)
     example = "1x3x224x224x" + (type.element if type is not None and type.element else "f32")
     return Diagnostic(
-        "unknown-type",
+        "untyped-edge",
         f"nobody knows the {what} of `%{edge.value.name}`, which `{edge.consumers[0].label}` reads",
         help=[f"state it in the selection: `; input %{edge.value.name} : {example}`, with the real type"],
     )

@@ -202,7 +202,7 @@ def test_a_stated_shape_of_a_header_input_is_written(tmp_path: Path) -> None:
     text = 'input: "x"\n' + relu("a", "x", "y")
     with pytest.raises(UserError) as caught:
         cut(net(tmp_path, text), "a", tmp_path / "out")
-    assert caught.value.code == "unknown-type"
+    assert caught.value.code == "untyped-edge"
     _, found = cut(net(tmp_path, text), "a; input %x : 5x7xf32", tmp_path / "out")
     assert str(found.main.inputs[0].type) == "5x7xf32"
 

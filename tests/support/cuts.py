@@ -24,7 +24,7 @@ REFUSALS = {
     "unfrozen-variable",
     "function-attribute",
     "no-output",
-    "unknown-type",
+    "untyped-edge",
 }
 """Reasons for which a random cut may be refused: each says that no runnable cut exists there."""
 

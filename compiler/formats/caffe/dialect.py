@@ -128,7 +128,7 @@ class CaffeDialect(Dialect):
         type = TensorType(type.element or "f32", type.shape, type.layout)
         if not _known(value):
             raise user_error(
-                "unknown-type",
+                "untyped-edge",
                 f"the shape of `%{value.name}`, which `{start.label}` reads, is only known as {type}",
                 help=f"state it in the selection: `; input %{value.name} : 1x3x224x224xf32`, with the real shape",
             )

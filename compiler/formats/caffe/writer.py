@@ -247,7 +247,7 @@ class _TextWriter:
         dims = _dims(value)
         if dims is None:
             raise user_error(
-                "unknown-type",
+                "untyped-edge",
                 f"the header does not say the shape of the input `%{value.name}`",
                 help=f"state it in the selection: `; input %{value.name} : 1x3x224x224xf32`, with the real shape",
             )

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 def placeholder(name: str, type: Type | None) -> bytes:
     """The NodeDef of a Placeholder of an element type and a shape, as far as that is known."""
     if not isinstance(type, TensorType) or type.element is None:
-        raise user_error("unknown-type", f"nobody knows the element type of `%{name}`")
+        raise user_error("untyped-edge", f"nobody knows the element type of `%{name}`")
     if type.element not in NUMBERS:
-        raise user_error("unknown-type", f"TensorFlow has no element type `{type.element}`, as `%{name}` has")
+        raise user_error("untyped-edge", f"TensorFlow has no element type `{type.element}`, as `%{name}` has")
     shape = bytes_field(7, encode_shape(type.shape))
     return records.encode_node(
         name, "Placeholder", {"dtype": records.type_attribute(NUMBERS[type.element]), "shape": shape}
