@@ -120,7 +120,7 @@ class Verifier:
             random = np.random.default_rng(self.seed)
             feeds = {v.name: given[v.name] if v.name in given else _random(v, random, free) for v in values}
             try:
-                return {**feeds, **_execute(model, feeds, [name for name in fetch if name not in feeds])}
+                return {**feeds, **_execute(model, feeds, fetch)}
             except SubcutError as error:
                 failure = failure or error
         assert failure is not None
@@ -145,8 +145,9 @@ def summary(rows: Sequence[Row], tolerance: float) -> str:
         verdict: sum(row.verdict == verdict for row in rows) for verdict in (EQUAL, CLOSE, RANDOM, ABSENT, DIFFERENT)
     }
     close = f", {count[CLOSE]} within {tolerance:g} of the largest magnitude" if count[CLOSE] else ""
-    other = "".join(f", {count[verdict]} {verdict}" for verdict in (RANDOM, ABSENT, DIFFERENT) if count[verdict])
-    return f"{count[EQUAL]} of {len(rows)} outputs equal bit by bit{close}{other}"
+    other = "".join(f", {count[verdict]} {verdict}" for verdict in (RANDOM, ABSENT) if count[verdict])
+    failed = f", {count[DIFFERENT]} FAILED" if count[DIFFERENT] else ""
+    return f"{count[EQUAL]} of {len(rows)} outputs equal bit by bit{close}{other}{failed}"
 
 
 def feeds_of(cut: Model, manifest: Mapping[str, Any], golden: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -8,6 +8,11 @@ from collections.abc import Iterable
 import pytest
 from hypothesis import HealthCheck, settings
 
+from subcut.compiler.formats.tensorflow.framework import SETTINGS
+
+# Before whatever test imports TensorFlow first: its results depend on them.
+os.environ.update(SETTINGS)
+
 # CI draws the same examples every time: what fails there fails again.
 settings.register_profile(
     "subcut",

@@ -50,4 +50,4 @@ def sabotage(folder: Path, code: str) -> dict[str, str]:
     """The environment of a process in which `code` runs first; its file is put into `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "sitecustomize.py").write_text(textwrap.dedent(code))
-    return {"PYTHONPATH": str(folder)}
+    return {"PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}

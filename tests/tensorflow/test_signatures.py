@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
-from support.tensorflow_graphs import tf
 
 from subcut.compiler.formats.tensorflow import make_ops
+from subcut.compiler.formats.tensorflow.framework import SETTINGS
 from subcut.compiler.formats.tensorflow.signatures import Arg, known, signature
 
 
@@ -34,8 +39,15 @@ def test_a_line_says_arguments_results_and_state() -> None:
     assert signature("CompanyInternal") is None
 
 
-def test_tensorflow_is_the_one_with_our_settings() -> None:
-    import os
-
-    assert tf().__version__
-    assert os.environ["TF_ENABLE_ONEDNN_OPTS"] == "0"
+def test_tensorflow_is_imported_with_our_settings(tmp_path: Path) -> None:
+    (tmp_path / "tensorflow.py").write_text("import os\nseen = os.environ['TF_ENABLE_ONEDNN_OPTS']\n")
+    code = "from subcut.compiler.formats.tensorflow.framework import tensorflow; print(tensorflow('test').seen)"
+    bare = {name: value for name, value in os.environ.items() if name not in SETTINGS}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**bare, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "0"
