@@ -39,7 +39,7 @@ class Cut(Pass):
             raise user_error("no-selection", "nothing is selected", help="run the pass `select` before `cut`")
         graph = selection.graph
         report = Report(graph=graph.name)
-        report.whole = _is_whole(selection)
+        report.whole = _is_whole(selection) and not options.freeze
         order = topological(selection.ops)
         constants = _find_inputs(order, selection, report, options)
         _check_options(selection, report, options)
@@ -100,12 +100,11 @@ def _find_inputs(order: list[Op], selection: Selection, report: Report, options:
                 edges[value].consumers.append(op)
                 continue
             named = value in selection.entries or value in options.freeze
-            if not named:
-                if producer is not None and producer in selection.ops:
-                    continue
-                if producer is not None and (producer in constants or _is_constant(producer, dialect, known)):
-                    _add_constants(producer, constants, selection.ops)
-                    continue
+            if not named and producer in selection.ops:
+                continue
+            if not named and producer is not None and (producer in constants or _is_constant(producer, dialect, known)):
+                _add_constants(producer, constants, selection.ops)
+                continue
             edges[value] = Edge(value, _input_reason(value, selection, named), producer, [op])
     report.inputs = list(edges.values())
     if report.whole:
