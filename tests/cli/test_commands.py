@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy
 import pytest
 from support.commands import contents, names, subcut
 from support.models import DIGITS, digits, fetched, shared
@@ -355,3 +356,12 @@ def test_apply_makes_no_half_of_the_cuts(tmp_path: Path) -> None:
     refused = subcut("apply", file, "-o", tmp_path / "out", code=1)
     assert "folder-exists" in refused.stderr
     assert list(contents(tmp_path / "out")) == ["tail/mine"]
+
+
+def test_what_cannot_be_compared_is_not_verified(tmp_path: Path) -> None:
+    subcut(digits("onnx"), BLOCK, "-o", tmp_path / "cut")
+    assert "other-model" in subcut("verify", digits("pb"), tmp_path / "cut", code=1).stderr
+    numpy.save(tmp_path / "frozen.npy", numpy.zeros((1, 16, 8, 8), numpy.float32))
+    frozen = f'{BLOCK}; freeze %conv1_relu = "{tmp_path / "frozen.npy"}"'
+    subcut(digits("onnx"), frozen, "-o", tmp_path / "frozen")
+    assert "not-verifiable" in subcut("verify", digits("onnx"), tmp_path / "frozen", code=1).stderr
