@@ -15,16 +15,19 @@ else:
     import tomli as tomllib
 
 ROOT = Path(__file__).parents[1]
-FOLDERS = ("subcut", "compiler", "passes", "dsl")
+FOLDERS = ("subcut", "compiler", "passes", "dsl", "emulator")
 LAYERS = [
     ("subcut.compiler.errors", "subcut.compiler.diagnostics"),
     ("subcut.compiler.storage",),
     ("subcut.compiler.ir", "subcut.compiler.numbers", "subcut.compiler.number_files"),
+    ("subcut.compiler.device",),
     ("subcut.compiler.formats", "subcut.dsl"),
+    ("subcut.compiler.alignment",),
     ("subcut.passes",),
     ("subcut.compiler.pipeline", "subcut.compiler.manifest"),
-    ("subcut.compiler.export",),
+    ("subcut.compiler.export", "subcut.compiler.conversion"),
     ("subcut.compiler.verification",),
+    ("subcut.emulator",),
     ("subcut.compiler.cli",),
 ]
 """From left to right; a module imports nothing of a layer to the right of its own."""

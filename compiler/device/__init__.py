@@ -1,0 +1,1 @@
+"""What an Ascend device stores: its numberings, its layouts, its dump files. Knows no model."""
