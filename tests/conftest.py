@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterable
 
 import pytest
@@ -12,6 +13,9 @@ from subcut.compiler.formats.tensorflow.framework import SETTINGS
 
 # Before whatever test imports TensorFlow first: its results depend on them.
 os.environ.update(SETTINGS)
+
+# A run in the background of a shell ignores the interrupt, and so would every process that a test starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # CI draws the same examples every time: what fails there fails again.
 settings.register_profile(
