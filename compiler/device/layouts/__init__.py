@@ -1,1 +1,21 @@
-"""What a device layout means: reordering between it and the layouts of the original models, as views and one copy."""
+"""Layouts: how a device lays out a tensor that the original model knows as NCHW, NHWC, …, both ways, in numpy alone.
+
+`decode` makes an array of stored bytes; `to_origin` and `from_origin` change its layout, each with one copy or none.
+"""
+
+from subcut.compiler.device.layouts.change import device_shape, from_origin, nonzero_padding, to_origin
+from subcut.compiler.device.layouts.elements import decode, dtype_of, encode
+from subcut.compiler.device.layouts.names import LayoutError, padded_shape, split_group
+
+__all__ = [
+    "LayoutError",
+    "decode",
+    "device_shape",
+    "dtype_of",
+    "encode",
+    "from_origin",
+    "nonzero_padding",
+    "padded_shape",
+    "split_group",
+    "to_origin",
+]
