@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from subcut.compiler import manifest
-from subcut.compiler.errors import user_error
+from subcut.compiler.errors import ModelError, user_error
 from subcut.compiler.formats import ReadOptions, WriteOptions, package, recognise
 from subcut.compiler.ir.graph import Model
 from subcut.compiler.pipeline import no_collection
-from subcut.compiler.storage.digest import Hashing
+from subcut.compiler.storage.digest import Digests, Hashing
+from subcut.compiler.storage.files import SourceFile
 from subcut.compiler.storage.folder import MANIFEST, ResultFolder
 
 
@@ -51,16 +52,31 @@ def save(
     name, options = FORMAT_OF[model.dialect.name], options or WriteOptions()
     if options.link and name != "onnx":
         raise user_error("cannot-link", "only the weights of an ONNX model can be linked to", help="leave out `--link`")
-    hashing = {source.path: Hashing(source) for source in model.sources}
+    hashing = {source: Hashing(source, sha1=source in model.checksums) for source in model.sources}
     target = Path(folder)
     with ResultFolder(target, force=force, sources=[source.path for source in model.sources]) as temp:
         with no_collection():
             files = package(name).write(model, temp, replace(options, final=target))
-        content = manifest.build(model, files, {path: job.result() for path, job in hashing.items()})
+        found = {source: job.result() for source, job in hashing.items()}
+        _check_stated(model, found)
+        content = manifest.build(model, files, {source.path: one.sha256 for source, one in found.items()})
         (temp / MANIFEST).write_text(manifest.text(content) + "\n", encoding="utf-8")
         if check is not None:
             check(temp, content)
     return content
+
+
+def _check_stated(model: Model, found: Mapping[SourceFile, Digests]) -> None:
+    """Refuse a file that is not the one the model was made with, by the checksum that the model states of it."""
+    for source, stated in model.checksums.items():
+        for checksum, who in stated.items():
+            if checksum != found[source].sha1:
+                raise ModelError(
+                    source.path,
+                    f"the file's SHA-1 is {found[source].sha1}",
+                    where=who,
+                    expected=f"{checksum}, the checksum that `{model.sources[0].path.name}` states of it",
+                )
 
 
 FORMAT_OF = {"onnx": "onnx", "tf": "tensorflow", "caffe": "caffe"}

@@ -303,6 +303,8 @@ class Model:
         """By the name that `Op.symbols` uses."""
         self.sources: list[SourceFile] = []
         """The files this was read from, the model file first; kept open, read-only."""
+        self.checksums: dict[SourceFile, dict[str, str]] = {}
+        """SHA-1 digests that the model states of its other files, in lower case, and what states each."""
         self.origin: Any = None
         self.selection: Selection | None = None
         self.options: CutOptions | None = None

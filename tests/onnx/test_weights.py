@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -25,20 +26,25 @@ from subcut.compiler.storage.wire import LEN, bytes_field, int_field, tag, varin
 X = np.random.default_rng(0).standard_normal((2, 64)).astype(np.float32)
 
 
-def external(folder: Path) -> Path:
-    """`plain`, its weights in three files, one of them in a folder, with odd offsets and no length for the last."""
+def external(folder: Path, stating: Callable[[str], str | None] | None = None) -> Path:
+    """`plain`, its weights in three files, one of them in a folder, with odd offsets and no length for the last.
+
+    The first tensor of each file states that file's checksum, or what `stating` makes of it.
+    """
     made = plain()
     places = [("one.bin", 100), ("sub/two.bin", 0), ("one.bin", 100 + 64 * 64 * 4 + 12), ("sub/three.bin", None)]
     tensors = [*made.graph.initializer, made.graph.node[3].attribute[0].t]
     (folder / "sub").mkdir(parents=True)
-    for tensor, (location, offset) in zip(tensors, places, strict=True):
-        raw = tensor.raw_data
+    raws = [tensor.raw_data for tensor in tensors]
+    for raw, (location, offset) in zip(raws, places, strict=True):
         with open(folder / location, "ab") as file:
             file.write(b"\7" * ((offset or 0) - file.tell()) + raw)
-        checksum = "0123456789abcdef" if offset == 100 else None
-        set_external_data(
-            tensor, location, offset=offset, length=None if offset is None else len(raw), checksum=checksum
-        )
+    for i, (tensor, (location, offset)) in enumerate(zip(tensors, places, strict=True)):
+        checksum = None if i == 2 else hashlib.sha1((folder / location).read_bytes()).hexdigest()
+        if checksum and stating:
+            checksum = stating(checksum)
+        length = None if offset is None else len(raws[i])
+        set_external_data(tensor, location, offset=offset, length=length, checksum=checksum)
         tensor.ClearField("raw_data")
     onnx.save(made, str(folder / "model.onnx"))
     return folder / "model.onnx"
@@ -63,12 +69,8 @@ def test_external_data_goes_to_one_file_with_only_what_is_used(tmp_path: Path) -
     assert [one["file"] for one in manifest["model"]] == ["model.onnx", "two.bin", "one.bin"]
     assert checker_says(tmp_path / "out/dump.onnx") == ""
     assert (tmp_path / "out/dump.onnx.data").stat().st_size == 16384 + 256
-    entries = [
-        {entry.key: entry.value for entry in one.external_data}
-        for one in onnx.load(str(tmp_path / "out/dump.onnx"), load_external_data=False).graph.initializer
-    ]
-    assert entries == [
-        {"location": "dump.onnx.data", "offset": "0", "length": "16384"},
+    assert entries(tmp_path / "out/dump.onnx") == [
+        {"location": "dump.onnx.data", "offset": "0", "length": "16384", "checksum": sha1(tmp_path, "out")},
         {"location": "dump.onnx.data", "offset": "16384", "length": "256"},
     ]
     want = {one.name: onnx.numpy_helper.to_array(one) for one in plain().graph.initializer}
@@ -77,6 +79,76 @@ def test_external_data_goes_to_one_file_with_only_what_is_used(tmp_path: Path) -
         for one in onnx.load(str(tmp_path / "out/dump.onnx")).graph.initializer
     }
     assert all(np.array_equal(got[name], want[name]) for name in got)
+
+
+def entries(path: Path) -> list[dict[str, str]]:
+    made = onnx.load(str(path), load_external_data=False)
+    return [{entry.key: entry.value for entry in one.external_data} for one in made.graph.initializer]
+
+
+def sha1(folder: Path, name: str) -> str:
+    return hashlib.sha1((folder / name / "dump.onnx.data").read_bytes()).hexdigest()
+
+
+def test_a_wrong_checksum_is_a_bad_model(tmp_path: Path) -> None:
+    path = external(tmp_path / "model")
+    right = hashlib.sha1((path.parent / "one.bin").read_bytes()).hexdigest()
+    data = bytearray((path.parent / "one.bin").read_bytes())
+    data[0] ^= 1  # a byte that no tensor has: the checksum is of the whole file
+    (path.parent / "one.bin").write_bytes(data)
+    with pytest.raises(ModelError, match="SHA-1") as caught:
+        cut(path, "from mm1 to add", tmp_path / "out")
+    assert caught.value.path.name == "one.bin"
+    assert caught.value.where == "tensor `w1`"
+    assert hashlib.sha1(data).hexdigest() in caught.value.message
+    assert right in caught.value.expected
+    assert not (tmp_path / "out").exists()
+    with pytest.raises(ModelError, match="SHA-1"):
+        cut(path, "from mm1 to add", tmp_path / "out", link=True)
+    cut(path, "from mm2 to mm2", tmp_path / "out")  # which needs nothing of that file
+
+
+@pytest.mark.parametrize("wrong", ["0123456789abcdef", "0" * 40, "sha1"])
+def test_a_checksum_that_is_no_sha1_of_the_file(tmp_path: Path, wrong: str) -> None:
+    path = external(tmp_path / "model", stating=lambda _: wrong)
+    with pytest.raises(ModelError, match=wrong):
+        cut(path, "mm2", tmp_path / "out")
+
+
+def test_checksums_may_be_in_capitals(tmp_path: Path) -> None:
+    path = external(tmp_path / "model", stating=str.upper)
+    cut(path, "all", tmp_path / "out")
+    assert [one.get("checksum") for one in entries(tmp_path / "out/dump.onnx")] == [
+        sha1(tmp_path, "out"),
+        sha1(tmp_path, "out"),
+        None,
+    ]
+
+
+@pytest.mark.parametrize("stating", [lambda _: None, lambda _: ""], ids=["none", "empty"])
+def test_no_checksum_where_none_was(tmp_path: Path, stating: Callable[[str], str | None]) -> None:
+    path = external(tmp_path / "model", stating=stating)
+    (path.parent / "one.bin").write_bytes((path.parent / "one.bin").read_bytes() + b"more")
+    cut(path, "all", tmp_path / "out")
+    assert not any("checksum" in one for one in entries(tmp_path / "out/dump.onnx"))
+
+
+@pytest.mark.parametrize("stating", [None, lambda _: None], ids=["checksums", "none"])
+def test_all_of_a_cut_with_external_data_is_the_same_files(
+    tmp_path: Path, stating: Callable[[str], str | None] | None
+) -> None:
+    """The entries of the first cut are new, as they must be; nothing is left to change in the second."""
+    cut(external(tmp_path / "model", stating=stating), "all", tmp_path / "one")
+    cut(tmp_path / "one/dump.onnx", "all", tmp_path / "two")
+    for name in ("dump.onnx", "dump.onnx.data"):
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+
+
+def test_one_file_may_be_spelled_in_two_ways(tmp_path: Path) -> None:
+    path = external(tmp_path / "model")
+    setting("location", "./one.bin")(path)
+    manifest = cut(path, "all", tmp_path / "out")
+    assert [one["file"] for one in manifest["model"]] == ["model.onnx", "one.bin", "two.bin", "three.bin"]
 
 
 def test_a_constant_with_external_data(tmp_path: Path) -> None:
@@ -172,12 +244,14 @@ def test_a_linked_cut_points_at_the_original_s_bytes(outside: bool, tmp_path: Pa
     assert (tmp_path / "out/dump.onnx").stat().st_size < 2048
     made = onnx.load(str(tmp_path / "out/dump.onnx"), load_external_data=False)
     big = next(one for one in made.graph.initializer if one.name == "w2")
-    entries = {entry.key: entry.value for entry in big.external_data}
-    assert entries["location"] == ("two.bin" if outside else "plain.onnx")
-    assert entries["length"] == str(64 * 64 * 4)
-    with open(tmp_path / "out" / entries["location"], "rb") as file:
-        file.seek(int(entries["offset"]))
-        assert file.read(int(entries["length"])) == plain().graph.initializer[1].raw_data
+    entry = {entry.key: entry.value for entry in big.external_data}
+    assert entry["location"] == ("two.bin" if outside else "plain.onnx")
+    assert entry["length"] == str(64 * 64 * 4)
+    if outside:
+        assert entry["checksum"] == hashlib.sha1((path.parent / "sub/two.bin").read_bytes()).hexdigest()
+    with open(tmp_path / "out" / entry["location"], "rb") as file:
+        file.seek(int(entry["offset"]))
+        assert file.read(int(entry["length"])) == plain().graph.initializer[1].raw_data
     assert {one["file"] for one in manifest["linked"]} == set(manifest["files"][1:])
     golden = run.run(load(path), {"x": X}, ["a", "y"])
     assert np.array_equal(outputs(tmp_path / "out/dump.onnx", {"a": golden["a"]})["y"], golden["y"])

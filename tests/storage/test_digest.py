@@ -12,8 +12,9 @@ import pytest
 
 from subcut.compiler.errors import ModelError
 from subcut.compiler.storage import digest as module
-from subcut.compiler.storage.digest import CACHED_FROM, Cancelled, Hashing, sha256
-from subcut.compiler.storage.files import SourceFile
+from subcut.compiler.storage.digest import CACHED_FROM, Cancelled, Digests, Hashing, digests, sha1_of, sha256
+from subcut.compiler.storage.files import SourceFile, Span
+from subcut.compiler.storage.rope import Rope
 
 
 @pytest.fixture(autouse=True)
@@ -90,8 +91,8 @@ def test_file_that_changes_while_hashed_is_not_remembered(
     make(path)
     real = module._hash
 
-    def hash_and_touch(file: SourceFile, stop: threading.Event | None) -> str:
-        digest = real(file, stop)
+    def hash_and_touch(file: SourceFile, stop: threading.Event | None, sha1: bool) -> Digests:
+        digest = real(file, stop, sha1)
         os.utime(path, (1, 1))
         return digest
 
@@ -100,7 +101,10 @@ def test_file_that_changes_while_hashed_is_not_remembered(
     assert not cache.exists()
 
 
-@pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"one line", b"a\nb\nc", b"1 2 3\n" + b"0" * 64])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"\xff\xfe", b"one line", b"a\nb\nc", b"1 2 3\n" + b"0" * 64, b"1 2 3\n" + b"0" * 64 + b"\n" + b"1" * 40],
+)
 def test_damaged_cache_is_ignored(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
     wait_until_settled(monkeypatch)
     digest = make(tmp_path / "m")
@@ -143,7 +147,40 @@ def test_truncated_file_is_a_model_error(tmp_path: Path) -> None:
 
 def test_thread(tmp_path: Path) -> None:
     digest = make(tmp_path / "m")
-    assert Hashing(SourceFile(tmp_path / "m")).result() == digest
+    assert Hashing(SourceFile(tmp_path / "m")).result() == Digests(digest)
+
+
+def test_both_digests_come_from_one_reading(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that was remembered without its SHA-1 is read once more when that is wanted, and then no more."""
+    wait_until_settled(monkeypatch)
+    digest = make(tmp_path / "m")
+    both = Digests(digest, hashlib.sha1((tmp_path / "m").read_bytes()).hexdigest())
+    file, read = SourceFile(tmp_path / "m"), 0
+    real = file.read
+
+    def counted(at: int, size: int) -> bytes:
+        nonlocal read
+        read += size if size == module._CHUNK else 0
+        return real(at, size)
+
+    monkeypatch.setattr(file, "read", counted)
+    assert digests(file) == Digests(digest)
+    assert digests(file, sha1=True) == both
+    assert read == 2 * CACHED_FROM
+    assert Hashing(file, sha1=True).result() == both
+    assert digests(file) == both, "what is known is told"
+    assert read == 2 * CACHED_FROM
+    assert len(list(cache.iterdir())) == 1
+
+
+def test_sha1_of_what_is_to_be_written(tmp_path: Path) -> None:
+    make(tmp_path / "m", b"0123456789", 3 * module._CHUNK)
+    file = SourceFile(tmp_path / "m")
+    rope = Rope([b"head", Span(file, 3, 2 * module._CHUNK + 5), b"tail", Span(file, 0, 1)])
+    assert sha1_of(rope) == hashlib.sha1(rope.bytes()).hexdigest()
+    os.truncate(tmp_path / "m", 1000)
+    with pytest.raises(ModelError, match="became shorter"):
+        sha1_of(rope)
 
 
 def test_thread_stops_when_told(tmp_path: Path) -> None:

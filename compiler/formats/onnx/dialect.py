@@ -128,8 +128,12 @@ class OnnxDialect(Dialect):
         check_bound(graph, chosen)
         model = graph.model
         with reading(self.files.model.path):
-            files = [self.files.span(tensor).file for tensor in external.tensors(model, chosen)]
-        model.sources += [file for file in dict.fromkeys(files) if file not in model.sources]
+            for tensor in external.tensors(model, chosen):
+                file = self.files.span(tensor).file
+                if file not in model.sources:
+                    model.sources.append(file)
+                if tensor.checksum:
+                    model.checksums.setdefault(file, {}).setdefault(tensor.checksum.lower(), tensor.where)
 
     def annotate(self, model: Model) -> None:
         """Take the types that the file states into the values."""

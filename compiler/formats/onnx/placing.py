@@ -45,6 +45,10 @@ class DataFile:
     files: DataFiles
     embedded: bool = False
     content: Rope = field(default_factory=Rope)
+    checksum: str = ""
+    """The SHA-1 of the file, once it is known: written where the tensor that was read states one."""
+    stated: bool = False
+    """Whether any such tensor was placed."""
     _seen: dict[tuple[SourceFile, int, int], int] = field(default_factory=dict[tuple[SourceFile, int, int], int])
 
     @property
@@ -59,7 +63,9 @@ class DataFile:
         span = data_span(tensor, self.files)
         if span is None:
             return None
-        return external(tensor, self.location, self._add(span), len(span))
+        self.stated |= tensor.checksum != ""
+        checksum = self.checksum if tensor.checksum else ""
+        return external(tensor, self.location, self._add(span), len(span), checksum)
 
     def _add(self, span: Span) -> int:
         key = (span.file, span.start, span.stop)
@@ -100,7 +106,7 @@ class InPlace:
             return None
         if len(span) < WORTHWHILE:
             return embedded(tensor, span)
-        return external(tensor, self.locate(span.file), span.start, len(span))
+        return external(tensor, self.locate(span.file), span.start, len(span), tensor.checksum)
 
 
 @dataclass
@@ -122,12 +128,13 @@ class Skeleton:
             return external(tensor, "left-out", 0, tensor.nbytes())
 
 
-def external(tensor: Tensor, location: str, offset: int, length: int) -> Rope:
-    """The TensorProto with its data elsewhere. A checksum is of a whole file, so it does not come along."""
-    entries = {"location": location, "offset": str(offset), "length": str(length)}
+def external(tensor: Tensor, location: str, offset: int, length: int, checksum: str = "") -> Rope:
+    """The TensorProto with its data elsewhere. A checksum is the SHA-1 of the whole file at `location`."""
+    entries = {"location": location, "offset": str(offset), "length": str(length), "checksum": checksum}
     rope = Rope(_without_data(tensor))
     for key, value in entries.items():
-        rope.add(bytes_field(EXTERNAL_DATA, bytes_field(1, key) + bytes_field(2, value)))
+        if value:
+            rope.add(bytes_field(EXTERNAL_DATA, bytes_field(1, key) + bytes_field(2, value)))
     rope.add(int_field(DATA_LOCATION, 1))
     return rope
 

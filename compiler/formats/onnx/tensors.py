@@ -59,6 +59,11 @@ class Tensor:
         return TensorType(self.element, self.dims)
 
     @property
+    def checksum(self) -> str:
+        """The SHA-1 that is stated of the whole file its numbers lie in; empty where none is."""
+        return (self.external or {}).get("checksum", "")
+
+    @property
     def where(self) -> str:
         """What to call it in a message."""
         return f"tensor `{self.name}`" if self.name else "a tensor without a name"
@@ -157,7 +162,9 @@ class DataFiles:
 
     def __init__(self, model: SourceFile) -> None:
         self.model = model
-        self.opened: dict[str, SourceFile] = {}
+        self.opened: dict[Path, SourceFile] = {}
+        self._paths: dict[str, Path] = {}
+        """Of locations, which may spell one path in several ways."""
 
     def span(self, tensor: Tensor) -> Span:
         """Where the numbers of a tensor with external data lie.
@@ -199,14 +206,14 @@ class DataFiles:
         return int(text)
 
     def _open(self, location: str, tensor: Tensor) -> SourceFile:
-        found = self.opened.get(location)
+        path = self._paths.get(location) or self._paths.setdefault(location, self._path(location, tensor))
+        found = self.opened.get(path)
         if found is None:
-            path = self._path(location, tensor)
             try:
                 found = SourceFile(path)
             except ModelError as error:
                 raise ModelError(path, error.message, where=tensor.where, expected="external data") from None
-            self.opened[location] = found
+            self.opened[path] = found
         return found
 
     def _path(self, location: str, tensor: Tensor) -> Path:

@@ -14,6 +14,7 @@ from subcut.compiler.formats.onnx.placing import DataFile, InPlace, Placer
 from subcut.compiler.formats.onnx.records import ModelRecord, body, model_record_of, reading, record_of
 from subcut.compiler.ir.graph import Graph, Model
 from subcut.compiler.ir.types import TensorType
+from subcut.compiler.storage.digest import sha1_of
 from subcut.compiler.storage.files import Span
 from subcut.compiler.storage.rope import Rope
 from subcut.compiler.storage.wire import bytes_field, int_field
@@ -48,12 +49,27 @@ def write_model(model: Model, folder: Path, options: WriteOptions) -> list[Path]
         placer = DataFile(f"{path.name}.data", files, embedded=True)
         content = model_rope(model, placer)
     _check_size(content)
-    content.write(path, options.progress)
     if not placer.content.size:
+        content.write(path, options.progress)
         return [path]
     data = folder / placer.location
-    placer.content.write(data, options.progress)
+    if placer.stated:
+        placer.checksum = _write_hashed(placer.content, data, options)
+        content = model_rope(model, placer)
+    else:
+        placer.content.write(data, options.progress)
+    content.write(path, options.progress)
     return [path, data]
+
+
+def _write_hashed(content: Rope, path: Path, options: WriteOptions) -> str:
+    """Write `content` while its SHA-1, which is returned, is computed: the kernel copies, which leaves us idle."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(1) as beside:
+        checksum = beside.submit(sha1_of, content)
+        content.write(path, options.progress)
+    return checksum.result()
 
 
 def _note_unknown_ranks(model: Model) -> None:
