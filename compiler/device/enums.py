@@ -6,15 +6,15 @@ Source: `ge_ir.proto` and `dump_data.proto` of the graph engine (the numbering c
 
 from __future__ import annotations
 
-IR_TYPES = (
+IR_TYPES: list[str] = (
     "UNDEFINED FLOAT FLOAT16 INT8 UINT8 INT16 UINT16 INT32 INT64 UINT32 UINT64 BOOL DOUBLE STRING DUAL_SUB_INT8 "
     "DUAL_SUB_UINT8 COMPLEX64 COMPLEX128 QINT8 QINT16 QINT32 QUINT8 QUINT16 RESOURCE STRING_REF DUAL VARIANT BF16 INT4 "
     "UINT1 INT2 UINT2 COMPLEX32 HIFLOAT8 FLOAT8_E5M2 FLOAT8_E4M3FN FLOAT8_E8M0 FLOAT6_E3M2 FLOAT6_E2M3 FLOAT4_E2M1 "
-    "FLOAT4_E1M2 HIFLOAT4"
+    "FLOAT4_E1M2 HIFLOAT4 HIFLOAT4_SCALE"
 ).split()
 """Names by IR number, without the prefix `DT_`: what a `ModelDef` and a dump's header store."""
 
-GE_TYPES = (
+GE_TYPES: list[str] = (
     "FLOAT FLOAT16 INT8 INT32 UINT8 ? INT16 UINT16 UINT32 INT64 UINT64 DOUBLE BOOL STRING DUAL_SUB_INT8 DUAL_SUB_UINT8 "
     "COMPLEX64 COMPLEX128 QINT8 QINT16 QINT32 QUINT8 QUINT16 RESOURCE STRING_REF DUAL VARIANT BF16 UNDEFINED INT4 "
     "UINT1 INT2 UINT2 COMPLEX32 HIFLOAT8 FLOAT8_E5M2 FLOAT8_E4M3FN FLOAT8_E8M0 FLOAT6_E3M2 FLOAT6_E2M3 FLOAT4_E2M1 "
@@ -22,7 +22,7 @@ GE_TYPES = (
 ).split()
 """Names by GE number: attributes such as `dt`, nano dumps, the description of inputs and outputs."""
 
-LAYOUTS = (
+LAYOUTS: list[str] = (
     "NCHW NHWC ND NC1HWC0 FRACTAL_Z NC1C0HWPAD NHWC1C0 FSR_NCHW FRACTAL_DECONV C1HWNC0 FRACTAL_DECONV_TRANSPOSE "
     "FRACTAL_DECONV_SP_STRIDE_TRANS NC1HWC0_C04 FRACTAL_Z_C04 CHWN FRACTAL_DECONV_SP_STRIDE8_TRANS HWCN NC1KHKWHWC0 "
     "BN_WEIGHT FILTER_HWCK HASHTABLE_LOOKUP_LOOKUPS HASHTABLE_LOOKUP_KEYS HASHTABLE_LOOKUP_VALUE "
@@ -43,6 +43,15 @@ ELEMENTS = {
     "DUAL_SUB_UINT8": "ui8",
 }  # fmt: skip
 """The IR's element type (compiler/ir/types.py) by Ascend's name; types without one are absent."""
+
+BITS = {
+    "UNDEFINED": 8, "FLOAT": 32, "FLOAT16": 16, "INT8": 8, "UINT8": 8, "INT16": 16, "UINT16": 16, "INT32": 32,
+    "INT64": 64, "UINT32": 32, "UINT64": 64, "BOOL": 8, "DOUBLE": 64, "DUAL_SUB_INT8": 8, "DUAL_SUB_UINT8": 8,
+    "COMPLEX64": 64, "COMPLEX128": 128, "QINT8": 8, "QINT16": 16, "QINT32": 32, "QUINT8": 8, "QUINT16": 16,
+    "RESOURCE": 64, "BF16": 16, "INT4": 4, "UINT1": 1, "INT2": 2, "UINT2": 2, "COMPLEX32": 32, "HIFLOAT8": 8,
+    "FLOAT8_E5M2": 8, "FLOAT8_E4M3FN": 8, "FLOAT8_E8M0": 8, "FLOAT4_E2M1": 4, "FLOAT4_E1M2": 4, "HIFLOAT4": 4,
+}  # fmt: skip
+"""Bits that an element takes in a file; types whose elements have no fixed or no known size are absent."""
 
 TYPE_NAMES = {element: name for name, element in reversed(ELEMENTS.items())}
 """Ascend's name of an element type of the IR."""

@@ -64,7 +64,7 @@ class FileName:
 
     @property
     def order(self) -> tuple[bool, int, int, int]:
-        """Sorts the newest last; a time that is none (not 16 digits) is older than every other, as the tools have it."""
+        """Sorts the newest last; a time that has not 16 digits is older than any other, as the tools have it."""
         thread = self.ffts.thread if self.ffts else 0
         return len(str(self.time)) == NATURAL, self.time, self.lxslice or 0, thread
 

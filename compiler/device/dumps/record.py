@@ -40,6 +40,8 @@ class DumpTensor:
     """How many bytes the header promises."""
     origin: Origin | None = None
     address: int = 0
+    argument: int = 0
+    """Which argument of the kernel it was: exception dumps say so."""
 
 
 @dataclass
@@ -61,3 +63,5 @@ class DumpFile:
     attributes: dict[str, str] = field(default_factory=dict[str, str])
     problems: list[str] = field(default_factory=list[str])
     """What is wrong with the file although it can be read in part: each a sentence with an offset."""
+    message: str = ""
+    """What the runtime had to say, in exception dumps."""
