@@ -12,7 +12,7 @@ from typing import NoReturn
 from subcut.compiler.diagnostics import Location, SourceText, did_you_mean
 from subcut.compiler.errors import user_error
 from subcut.compiler.ir.graph import Model
-from subcut.passes import PASSES, AddInputs, Cut, Fold, Pass, Prune, Select
+from subcut.passes import PASSES, AddInputs, Align, Cut, Fold, Pass, Prune, Select, Snap
 
 Hook = Callable[[Pass, Model, float, bool], None]
 """Called after every pass with the pass, the model, the seconds it took and whether it changed anything."""
@@ -66,14 +66,23 @@ def no_collection() -> Generator[None, None, None]:
             gc.enable()
 
 
-def standard(selection: str, *, infer: bool = True, fold: bool = True, source: str = "<selection>") -> Pipeline:
+def standard(
+    selection: str,
+    *,
+    infer: bool = True,
+    fold: bool = True,
+    align: bool = False,
+    strict: bool = False,
+    source: str = "<selection>",
+) -> Pipeline:
     """The pipeline of `subcut MODEL SELECTION`."""
-    return Pipeline(Select(selection, source), *cutting(infer=infer, fold=fold))
+    return Pipeline(Select(selection, source), *cutting(infer=infer, fold=fold, align=align, strict=strict))
 
 
-def cutting(*, infer: bool = True, fold: bool = True) -> tuple[Pass, ...]:
-    """The passes that cut a model to what is selected."""
-    return Cut(infer), Fold(fold), AddInputs(), Prune()
+def cutting(*, infer: bool = True, fold: bool = True, align: bool = False, strict: bool = False) -> tuple[Pass, ...]:
+    """The passes that cut a model to what is selected; with `align` also those that look at what a device stored."""
+    passes: tuple[Pass, ...] = (Cut(infer), Fold(fold), AddInputs(), Prune())
+    return (Snap(), *passes, Align(strict)) if align else passes
 
 
 def cut(model: Model, selection: str, *, infer: bool = True, fold: bool = True) -> Model:

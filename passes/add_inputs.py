@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 from subcut.compiler.diagnostics import Diagnostic
 from subcut.compiler.errors import UserError, user_error
-from subcut.compiler.ir.graph import Model, Op
-from subcut.compiler.ir.report import Edge
+from subcut.compiler.ir.graph import Model, Op, Value
+from subcut.compiler.ir.report import Edge, Report
+from subcut.compiler.ir.selection import CutOptions
+from subcut.compiler.ir.stated import Contradiction, Stated
 from subcut.compiler.ir.types import TensorType
 from subcut.passes.base import Pass
 
@@ -20,6 +23,8 @@ class AddInputs(Pass):
 
     1. An edge whose type the format must write and nobody knows is an error that shows the clause to add.
     2. An input of the model that is still read stays the very same input.
+    3. Types that the user stated decide the types of all that is computed from them. A cut that could not run with
+       them is an error that names the operator.
     """
 
     name: ClassVar[str] = "add-inputs"
@@ -47,7 +52,38 @@ class AddInputs(Pass):
             count[start] += 1
             edge.value.replace_by(edge.new)
             _replace_in_bodies(edge)
+        _settle(model, report)
         return bool(report.inputs) or graph.inputs != old_inputs
+
+
+def _settle(model: Model, report: Report) -> None:
+    """Let the types in the cut follow from those that the user stated, or refuse these."""
+    stands_for = {edge.new or edge.value: edge.value for edge in (*report.inputs, *report.kept)}
+    known = {new: report.known[old] for new, old in stands_for.items() if old in report.known}
+    if not known:
+        return
+    stated = Stated.of(model.main, known)
+    try:
+        unchecked = model.dialect.settle(model, stated, framework=report.framework)
+    except Contradiction as found:
+        roots = [stands_for[new] for new in stated.roots(found.op)]
+        raise UserError([_contradiction(found, roots or [*report.known], report, model.options)]) from None
+    if unchecked:
+        model.notes.setdefault("limits", []).extend({"what": what} for what in unchecked)
+
+
+def _contradiction(
+    found: Contradiction, roots: Sequence[Value], report: Report, options: CutOptions | None
+) -> Diagnostic:
+    """What to say of an operator that cannot take the types stated of `roots`."""
+    assert options is not None
+    what = " and ".join(f"`%{value.name}` as {options.types[value]}" for value in roots)
+    at = next((options.places[value] for value in roots if value in options.places), None)
+    op = found.op
+    name = f"`{op.label}`" + (f" ({op.type})" if op.name else "")
+    known = [(value.name, report.known[value]) for value in roots if report.known[value] is not None]
+    help = [f"`%{value}` is {type} in the model" for value, type in known]
+    return Diagnostic("type-contradiction", f"with {what}, {name} cannot run: {found}", at, help)
 
 
 def _replace_in_bodies(edge: Edge) -> None:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from subcut.compiler.errors import user_error
+from subcut.compiler.errors import UserError, user_error
 from subcut.compiler.ir import report as why
-from subcut.compiler.ir.dialect import Dialect
+from subcut.compiler.ir.constants import is_constant
 from subcut.compiler.ir.graph import Graph, Model, Op, Value, topological
 from subcut.compiler.ir.report import Edge, Report
 from subcut.compiler.ir.selection import CutOptions, Selection
-from subcut.compiler.ir.types import TensorType
+from subcut.compiler.ir.types import TensorType, Type
 from subcut.passes.base import Pass
 
 
@@ -48,7 +48,8 @@ class Cut(Pass):
         model.dialect.check_region(graph, chosen)
         report.constants = list(constants)
         _find_outputs(selection, report, options)
-        model.dialect.bind(model, options.types)
+        report.framework = self.infer
+        report.known = _bind(model, options)
         _infer(model, report, self.infer)
         changed = graph is not model.main
         if changed:
@@ -68,8 +69,8 @@ def _check_options(selection: Selection, report: Report, options: CutOptions) ->
     if options.snap:
         raise user_error(
             "no-dumps",
-            f"`snap {options.snap}` moves edges to tensors that a device dumped, and no dumps are given",
-            help="leave the option out",
+            f"`snap {options.snap}` moves edges to tensors that a device stored, and no offline model is given",
+            help="give one with `--om`, or leave the option out",
         )
     entering = {edge.value for edge in report.inputs}
     for value in options.types:
@@ -79,6 +80,17 @@ def _check_options(selection: Selection, report: Report, options: CutOptions) ->
                 f"`%{value.name}` is no input of the cut: `{value.producer.label}`, which is selected, makes it",
                 help=f"leave its type out, or start there: `from %{value.name} …`",
             )
+
+
+def _bind(model: Model, options: CutOptions) -> dict[Value, Type | None]:
+    """Take the types that the user stated; what is wrong with one points at where it is stated."""
+    known: dict[Value, Type | None] = {}
+    for value, type in options.types.items():
+        try:
+            known |= model.dialect.bind(model, {value: type})
+        except UserError as error:
+            raise UserError([replace(d, at=d.at or options.places.get(value)) for d in error.diagnostics]) from None
+    return known
 
 
 def _is_whole(selection: Selection) -> bool:
@@ -102,7 +114,7 @@ def _find_inputs(order: list[Op], selection: Selection, report: Report, options:
             named = value in selection.entries or value in options.freeze
             if not named and producer in selection.ops:
                 continue
-            if not named and producer is not None and (producer in constants or _is_constant(producer, dialect, known)):
+            if not named and producer is not None and (producer in constants or is_constant(producer, dialect, known)):
                 _add_constants(producer, constants, selection.ops)
                 continue
             edges[value] = Edge(value, _input_reason(value, selection, named), producer, [op])
@@ -119,37 +131,6 @@ def _input_reason(value: Value, selection: Selection, named: bool) -> str:
     if value.producer is None and value.graph is selection.graph:
         return why.MODEL_INPUT
     return why.MADE_OUTSIDE if value.graph is selection.graph else why.CAPTURED
-
-
-def _is_constant(op: Op, dialect: Dialect, known: dict[Op, bool]) -> bool:
-    """Whether `op` is stored, or pure and fed by constants alone; without recursion, each operator judged once."""
-    stack = [op]
-    waited: set[Op] = set()
-    while stack:
-        top = stack[-1]
-        if top in known:
-            stack.pop()
-            continue
-        if dialect.is_stored(top):
-            known[top] = True
-            continue
-        reads = top.reads()
-        if not reads or not dialect.is_pure(top) or any(v.producer is None for v in reads):
-            known[top] = False
-            continue
-        producers = [v.producer for v in reads if v.producer is not None]
-        if any(known.get(p) is False for p in producers):
-            known[top] = False
-            continue
-        waiting = [p for p in producers if p not in known]
-        if not waiting:
-            known[top] = True
-        elif top in waited:
-            known[top] = False  # what it waits for waits for it: a loop's back edge
-        else:
-            waited.add(top)
-            stack.extend(waiting)
-    return known[op]
 
 
 def _add_constants(root: Op, constants: dict[Op, None], chosen: Iterable[Op]) -> None:

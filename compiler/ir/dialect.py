@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from subcut.compiler.ir.graph import Attribute, Graph, Model, Op, Value
+    from subcut.compiler.ir.stated import Stated
 
 
 class Dialect(ABC):
@@ -63,6 +64,13 @@ class Dialect(ABC):
         """The values of the main graph that an execution must be fed: its inputs, placeholders, data layers."""
         return list(model.main.inputs)
 
+    def compiled_names(self, graph: Graph) -> Mapping[Op, str]:
+        """What Ascend's offline compiler (ATC) calls the operators of `graph`, before it fuses them."""
+        return {op: op.name for op in graph.ops}
+
+    forwarding: frozenset[str] = frozenset()
+    """Operators whose first result has the numbers of their first operand, in the same order."""
+
     def written_names(self, model: Model) -> Mapping[Value, str]:
         """What a reader of the written file calls the values of the main graph that it names otherwise."""
         return {}
@@ -74,14 +82,15 @@ class Dialect(ABC):
         """
         return
 
-    def bind(self, model: Model, types: Mapping[Value, Type]) -> None:
-        """Take types that the user stated, before inference uses them.
+    def bind(self, model: Model, types: Mapping[Value, Type]) -> dict[Value, Type | None]:
+        """Take types that the user stated, before inference uses them; returns what the model says of these tensors.
 
-        Sizes may be others than the model's, such as a batch. Raises UserError `type-mismatch` for another element
-        type or rank than the model states.
+        Sizes may be others than the model's, such as a batch: `settle` tells whether the cut can take them. Raises
+        UserError `type-mismatch` for another element type or rank than the model states.
         """
+        before = {value: value.type for value in types}
         for value, type in types.items():
-            known = value.type
+            known = before[value]
             if not isinstance(type, TensorType) or not isinstance(known, TensorType):
                 value.type = type
                 continue
@@ -89,6 +98,15 @@ class Dialect(ABC):
             if len(ranks) == 2 or type.element != (known.element or type.element):
                 raise user_error("type-mismatch", f"`%{value.name}` is {known} in the model, which {type} is not")
             value.type = type.merged(known)
+        return before
+
+    def settle(self, model: Model, stated: Stated, *, framework: bool = True) -> list[str]:
+        """Make all types in the cut `model.main` follow from the types that the user stated of its inputs.
+
+        Without `framework` only by rules of ours. Returns what could not be checked, for the user to know. Raises
+        Contradiction where an operator, or its stored weights, cannot take what follows.
+        """
+        return []
 
     def needs_type(self, value: Value) -> tuple[bool, bool]:
         """Whether an input that stands for `value` cannot be written without its element type, its shape."""

@@ -20,6 +20,7 @@ from subcut.compiler.ir.types import TensorType, Type
 if TYPE_CHECKING:
     import numpy as np
 
+    from subcut.compiler.ir.alignment import Aligner, Alignment
     from subcut.compiler.ir.dialect import Dialect
     from subcut.compiler.ir.report import Report
     from subcut.compiler.ir.selection import CutOptions, Selection
@@ -310,6 +311,10 @@ class Model:
         self.options: CutOptions | None = None
         self.report: Report | None = None
         """What is selected, how it is to be cut, and what the cut did: set by passes, for those that follow."""
+        self.aligner: Aligner | None = None
+        """What is known of the offline model that was made of this one, and of the device's dumps."""
+        self.alignment: Alignment | None = None
+        """Where the tensors of the cut lie in them."""
         self.history: list[str] = []
         """The passes that were run, as `--passes` spells them."""
         self.notes: dict[str, list[dict[str, str]]] = {}

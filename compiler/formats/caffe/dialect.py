@@ -13,15 +13,17 @@ from subcut.compiler.formats.caffe.render import header_text, input_layer_text
 from subcut.compiler.formats.caffe.weights import Frozen, Source, check_weights, refused, source_of
 from subcut.compiler.ir.dialect import Dialect
 from subcut.compiler.ir.graph import Attribute, Constant, Graph, Model, Op, Value
+from subcut.compiler.ir.stated import Contradiction, Stated
 from subcut.compiler.ir.types import Dim, TensorType
 
 if TYPE_CHECKING:
     import numpy as np
 
 PURE = frozenset(
-    "AbsVal ArgMax BNLL BatchNorm BatchReindex Bias Clip Concat Convolution Crop Deconvolution Dropout ELU Eltwise "
-    "Embed Exp Flatten Im2col InnerProduct LRN Log MVN Normalize PReLU Padding Permute Pooling Power PriorBox ReLU "
-    "ReLU6 Reduction Reshape SPP Scale Sigmoid Slice Softmax Split Swish TanH Threshold Tile".split()
+    "AbsVal AntiQuant ArgMax BNLL BatchNorm BatchReindex Bias Clip Concat Convolution Crop DeQuant Deconvolution "
+    "Dropout ELU Eltwise Embed Exp Flatten Im2col InnerProduct LRN Log MVN Normalize PReLU Padding Permute Pooling "
+    "Power PriorBox Quant ReLU ReLU6 Reduction Reshape SPP Scale Sigmoid Slice Softmax Split Swish TanH Threshold "
+    "Tile".split()
 )
 """Types that are functions of their bottoms and weights in the TEST phase."""
 
@@ -44,6 +46,7 @@ class CaffeDialect(Dialect):
     name = "caffe"
     typed_outputs = True  # no text states them, but the shape rules cost next to nothing
     input_heading = "Add Layer Into Prototxt:"
+    forwarding = frozenset(("Reshape", "Flatten", "Split", "Dropout"))
 
     def attributes(self, op: Op) -> Mapping[str, Attribute]:
         """The layer's fields, with the names of the current generation; not its name, type, bottoms and tops."""
@@ -61,6 +64,19 @@ class CaffeDialect(Dialect):
     def is_pure(self, op: Op) -> bool:
         """Whether the type is known to be a function of its bottoms."""
         return op.type in PURE
+
+    def compiled_names(self, graph: Graph) -> Mapping[Op, str]:
+        """Of several layers with one name the later ones get `_same_` and a number.
+
+        Source: `CaffeModelParser::ParseFromMemory` of the graph engine.
+        """
+        count: dict[str, int] = {}
+        names: dict[Op, str] = {}
+        for op in graph.ops:
+            before = count.get(op.name, 0)
+            count[op.name] = before + 1
+            names[op] = f"{op.name}_same_{before}" if before else op.name
+        return names
 
     def has_side_effect(self, op: Op) -> bool:
         """`HDF5Output` writes a file."""
@@ -107,9 +123,27 @@ class CaffeDialect(Dialect):
             if op is not None and op not in needed:
                 needed.add(op)
                 stack += [v for v in op.operands if v is not None and not _known(v)]
+        chosen = model.selection.ops if model.selection is not None else None
+        stated = bool(model.options and model.options.types)
         for op in model.main.ops:
-            if op in needed:
+            if op not in needed:
+                continue
+            try:
+                _infer_op(op, check_blobs=chosen is None or op in chosen)
+            except ValueError as error:
+                if not stated:  # else it may be what is stated that the layer refuses, which `settle` finds out
+                    raise refused(op, str(error)) from None
+
+    def settle(self, model: Model, stated: Stated, *, framework: bool = True) -> list[str]:
+        """Follow the shape rules from what is stated. Raises Contradiction for a layer that Caffe would refuse then."""
+        stated.forget()
+        for op in stated.ops:
+            try:
                 _infer_op(op)
+            except ValueError as error:
+                raise Contradiction(op, str(error)) from None
+        stated.restore()
+        return stated.gaps()
 
     def needs_type(self, value: Value) -> tuple[bool, bool]:
         """An `Input` layer states a shape; every blob is of floats."""
@@ -183,19 +217,20 @@ def _unique(graph: Graph, name: str) -> str:
     return free
 
 
-def _infer_op(op: Op) -> None:
+def _infer_op(op: Op, *, check_blobs: bool = True) -> None:
+    """Type what a layer makes. Raises ValueError for a layer that Caffe would refuse.
+
+    The blobs of a layer that is left out do not matter.
+    """
     from subcut.compiler.formats.caffe.shapes import infer_layer
 
     bottoms = [v.type.shape if v is not None and isinstance(v.type, TensorType) else None for v in op.operands]
     source = source_of(op)
     layer = op.origin
-    stored = source.blobs(layer) if source is not None and isinstance(layer, LayerText) else []
+    stored = source.blobs(layer) if check_blobs and source is not None and isinstance(layer, LayerText) else []
     blobs = [blob.shape for blob in stored if blob is not None]
     known = blobs if len(blobs) == len(stored) else []
-    try:
-        shapes = infer_layer(op.type, op.attributes, bottoms, known, len(op.results))
-    except ValueError as error:
-        raise refused(op, str(error)) from None
+    shapes = infer_layer(op.type, op.attributes, bottoms, known, len(op.results))
     for value, shape in zip(op.results, shapes, strict=False):
         found = TensorType("f32", shape, _layout(op, shape))
         value.type = value.type.merged(found) if isinstance(value.type, TensorType) else found

@@ -26,6 +26,7 @@ class OnnxDialect(Dialect):
     name = "onnx"
     typed_outputs = True
     input_heading = "Add Input Into Graph:"
+    forwarding = frozenset("Identity Reshape Flatten Squeeze Unsqueeze Dropout".split())
 
     def __init__(self, files: DataFiles) -> None:
         self.files = files
@@ -53,6 +54,15 @@ class OnnxDialect(Dialect):
     def is_pure(self, op: Op) -> bool:
         """Whether it is a known operator without randomness, all its bodies included."""
         return is_pure(op)
+
+    def compiled_names(self, graph: Graph) -> Mapping[Op, str]:
+        """A node without a name gets its type and a number, counted over such nodes.
+
+        Source: `OnnxModelParser::UpdateNodeNameAndOpType` of the graph engine.
+        """
+        number = count()
+        nodes = (op for op in graph.ops if op.name or op.type not in ("initializer", "sparse_initializer"))
+        return {op: op.name or f"{op.type.rpartition('.')[2]}_{next(number)}" for op in nodes}
 
     def static_value(self, value: Value) -> np.ndarray[Any, Any] | None:
         """The numbers of a value that is computed from static shapes alone."""

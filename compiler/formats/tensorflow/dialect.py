@@ -33,6 +33,7 @@ class TensorFlowDialect(Dialect):
 
     name = "tf"
     input_heading = "Add Node Into GraphDef:"
+    forwarding = frozenset("Identity Reshape Squeeze ExpandDims StopGradient Snapshot CheckNumerics".split())
 
     def attributes(self, op: Op) -> Mapping[str, Attribute]:
         """Decode the attributes of an operator. Raises ModelError where they are damaged."""

@@ -1,0 +1,58 @@
+"""Say of every tensor of the cut where the device stored it, or why it did not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from subcut.compiler.diagnostics import Diagnostic
+from subcut.compiler.errors import UserError, user_error
+from subcut.compiler.ir.alignment import CONSTANT, Aligner, Alignment, Row
+from subcut.compiler.ir.graph import Model, Value
+from subcut.passes.base import Pass
+
+
+@dataclass(frozen=True)
+class Align(Pass):
+    """Put the rows of the cut's tensors together.
+
+    1. Every tensor that the cut has and the original had gets a row with a reason; constants get none.
+    2. With `strict` a warning, and an edge that is not aligned or not stored, is an error.
+    """
+
+    name: ClassVar[str] = "align"
+    strict: bool = False
+
+    def apply(self, model: Model) -> bool:
+        """Set `model.alignment`. Raises UserError `not-aligned` under `strict`."""
+        aligner, report = model.aligner, model.report
+        if aligner is None:
+            raise user_error("no-offline-model", "there is nothing to align with", help="give an offline model: `--om`")
+        if report is None:
+            raise user_error("no-selection", "nothing is cut", help="run the pass `cut` before `align`")
+        result = Alignment(warnings=aligner.warnings())
+        result.inputs = _rows(aligner, [edge.value for edge in [*report.inputs, *report.kept]])
+        result.outputs = _rows(aligner, [edge.value for edge in report.outputs])
+        edges = {row.value for row in result.rows}
+        inner = [value for op in report.operators for value in op.results if value not in edges]
+        result.inner = _rows(aligner, inner)
+        result.groups = aligner.groups(report.operators)
+        model.alignment = result
+        if self.strict:
+            _check(result)
+        return False
+
+
+def _rows(aligner: Aligner, values: list[Value]) -> list[Row]:
+    found = (aligner.row(value) for value in dict.fromkeys(values))
+    return [row for row in found if row is not None and row.kind != CONSTANT]
+
+
+def _check(alignment: Alignment) -> None:
+    wrong = [Diagnostic("not-aligned", warning, None, ()) for warning in alignment.warnings]
+    for row in [*alignment.inputs, *alignment.outputs]:
+        if not row.aligned or row.missing:
+            message = f"`%{row.value.name}` is {row.missing or row.reason}"
+            wrong.append(Diagnostic("not-aligned", message, None, ("leave `--strict` out to go on with a warning",)))
+    if wrong:
+        raise UserError(wrong)
