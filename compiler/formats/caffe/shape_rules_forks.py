@@ -2,7 +2,8 @@
 
 Sources: weiliu89/caffe (branch ssd), alexgkendall/caffe-segnet (Upsample), cdmh/deeplab-public (Interp),
 rbgirshick/caffe-fast-rcnn (ROIPooling), daijifeng001/caffe-rfcn (PSROIPooling), hujie-frank/SENet (Axpy),
-farmingyard/ShuffleNet (ShuffleChannel), gklz1982/caffe-yolov2 (Reorg).
+farmingyard/ShuffleNet (ShuffleChannel), gklz1982/caffe-yolov2 (Reorg), openvinotoolkit/training_toolbox_caffe (branch
+person_reid: Proposal).
 """
 
 from __future__ import annotations
@@ -143,7 +144,7 @@ def psroi_pooling(layer: Layer) -> list[Dims | None]:
 def proposal(layer: Layer) -> list[Dims | None]:
     """As many regions (image, x1, y1, x2, y2) as are found, and their scores."""
     del layer
-    return [(None, 5), (None, 1)]
+    return [(None, 5), (None,)]
 
 
 def reorg(layer: Layer) -> list[Dims | None]:

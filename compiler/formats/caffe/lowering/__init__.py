@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from subcut.compiler.formats.caffe.lowering import axes, detection, forks, losses, neurons, recurrent, windows
+from subcut.compiler.formats.caffe.lowering import (
+    axes,
+    detection,
+    forks,
+    losses,
+    neurons,
+    proposal,
+    recurrent,
+    windows,
+)
 from subcut.compiler.formats.caffe.lowering.program import Lowered
 
 Rule = Callable[[Lowered], None]
@@ -75,6 +84,7 @@ RULES: dict[str, Rule] = {
     "DepthwiseConvolution": windows.convolution,
     "Interp": forks.interp,
     "PSROIPooling": forks.psroi_pooling,
+    "Proposal": proposal.proposal,
     "ROIPooling": forks.roi_pooling,
     "ReLU6": neurons.relu6,
     "Reorg": forks.reorg,
@@ -93,7 +103,6 @@ REASONS = {
     "DetectionEvaluate": "it compares detections with files beside the net",
     "HDF5Output": "it only writes a file",
     "MultiBoxLoss": "it matches boxes with labels as training does, which is not part of inference",
-    "Proposal": "the forks that have it differ in what it computes",
     "Python": "it is code that is not part of the model",
     "Quant": "its arithmetic is defined by the quantiser alone",
     "Silence": "it has no tops",

@@ -10,6 +10,7 @@ import math
 import numpy as np
 
 from subcut.compiler.formats.caffe.layer import Message, legacy
+from subcut.compiler.formats.caffe.lowering.boxes import Suppression, code_type, decode, measured, suppress
 from subcut.compiler.formats.caffe.lowering.program import Array, Lowered, f32, i64, shaped
 from subcut.compiler.formats.caffe.shape_rules_forks import aspect_ratios
 
@@ -74,16 +75,16 @@ def detection_output(at: Lowered) -> None:
     """
     p = at.layer.param("detection_output_param")
     nms = p.message("nms_param")
-    if nms.real("eta", 1.0) < 1 and nms.real("nms_threshold", 0.3) > 0.5:
-        raise NotImplementedError("its overlap threshold adapts from box to box (`eta` below 1)")
+    adapts = nms.real("eta", 1.0) < 1 and nms.real("nms_threshold", 0.3) > 0.5
     images, classes = at.layer.bottom()[0], p.integer("num_classes")
     labels = [c for c in range(classes) if c != p.integer("background_label_id")]
     priors = legacy(at.layer.bottom(2))[2] // 4
     boxes = _decoded(at, p, images, priors, labels)
     scores = at.reshape(at.inputs[1], (images, priors, classes))
     scores = at.emit("Gather", at.emit("Transpose", scores, perm=[0, 2, 1]), i64(labels), axis=1)
-    boxes, scores = _candidates(at, nms, boxes, scores, (images * len(labels), priors))
-    chosen = _suppressed(at, p, boxes, scores)
+    groups = images * len(labels)
+    boxes, scores, kept = _candidates(at, nms, boxes, scores, (groups, priors), adapts)
+    chosen = _adaptively(at, p, boxes, scores, (groups, kept)) if adapts else _suppressed(at, p, boxes, scores)
     rows = _rows(at, chosen, boxes, scores, labels)
     keep = p.integer("keep_top_k", -1)
     rows = _best(at, rows, images, keep) if keep >= 0 else rows
@@ -100,42 +101,32 @@ def _decoded(at: Lowered, p: Message, images: int, priors: int, labels: list[int
     boxes, variances = (at.emit("Gather", prior, i64(i), axis=0) for i in (0, 1))
     if not p.flag("variance_encoded_in_target"):
         offsets = at.emit("Mul", offsets, variances)
-    decoded = _code(at, p, boxes, offsets)
+    decoded = decode(at, code_type(p), boxes, offsets)
     if share:
         return at.emit("Expand", decoded, i64((1, len(labels), 1, 1)))
     return at.emit("Gather", decoded, i64(labels), axis=1)
 
 
-def _code(at: Lowered, p: Message, boxes: str, offsets: str) -> str:
-    kind = p.enum("code_type", ("", "CORNER", "CENTER_SIZE", "CORNER_SIZE"), "CORNER")
-    if kind == "CORNER":
-        return at.emit("Add", boxes, offsets)
-    low, high = at.emit_many("Split", [boxes], [None, None], axis=-1, num_outputs=2)
-    size = at.emit("Sub", high, low)
-    if kind == "CORNER_SIZE":
-        both = at.emit("Concat", size, size, axis=-1)
-        return at.emit("Add", boxes, at.emit("Mul", offsets, both))
-    centre = at.emit("Div", at.emit("Add", low, high), f32(2))
-    move, grow = at.emit_many("Split", [offsets], [None, None], axis=-1, num_outputs=2)
-    centre = at.emit("Add", at.emit("Mul", move, size), centre)
-    half = at.emit("Div", at.emit("Mul", at.emit("Exp", grow), size), f32(2))
-    return at.emit("Concat", at.emit("Sub", centre, half), at.emit("Add", centre, half), axis=-1)
+def _candidates(
+    at: Lowered, nms: Message, boxes: str, scores: str, sizes: tuple[int, int], ordered: bool
+) -> tuple[str, str, int]:
+    """The k best (`top_k`) of each image and class: groups x k x 4 boxes, groups x k scores, and k.
 
-
-def _candidates(at: Lowered, nms: Message, boxes: str, scores: str, sizes: tuple[int, int]) -> tuple[str, str]:
-    """The `top_k` best of each image and class: (images x classes) x k x 4 boxes, (images x classes) x k scores."""
+    `ordered` wants them by falling score even where they are all the boxes that there are.
+    """
     groups, priors = sizes
     boxes, scores = at.reshape(boxes, (groups, priors, 4)), at.reshape(scores, (groups, priors))
     top_k = nms.integer("top_k", -1)
-    if not 0 <= top_k < priors:
-        return boxes, scores
+    top_k = top_k if 0 <= top_k < priors else priors
+    if top_k == priors and not ordered:
+        return boxes, scores, priors
     best, places = at.emit_many("TopK", [scores, at.constant(i64([top_k]))], [None, None], axis=1)
     where = at.emit("Expand", at.emit("Unsqueeze", places, i64([2])), i64((1, 1, 4)))
-    return at.emit("GatherElements", boxes, where, axis=1), best
+    return at.emit("GatherElements", boxes, where, axis=1), best, top_k
 
 
 def _suppressed(at: Lowered, p: Message, boxes: str, scores: str) -> str:
-    """The chosen boxes as rows (group, 0, place), by group and falling score.
+    """The chosen boxes as rows (group, place), by group and falling score.
 
     A box whose sides are the wrong way round has no area to Caffe, but would have one to ONNX.
     """
@@ -146,17 +137,26 @@ def _suppressed(at: Lowered, p: Message, boxes: str, scores: str) -> str:
     operands.append(at.constant(f32([limit])))
     if p.has("confidence_threshold"):
         operands.append(at.constant(f32([p.real("confidence_threshold")])))
-    return at.emit("NonMaxSuppression", *operands)
+    return at.emit("Gather", at.emit("NonMaxSuppression", *operands), i64([0, 2]), axis=1)
+
+
+def _adaptively(at: Lowered, p: Message, boxes: str, scores: str, sizes: tuple[int, int]) -> str:
+    """As `_suppressed`, with a limit that shrinks from box to box; the boxes are by falling score."""
+    nms = p.message("nms_param")
+    rule = Suppression(nms.real("nms_threshold", 0.3), nms.real("eta", 1.0))
+    least = f32(p.real("confidence_threshold", float(np.finfo(np.float32).min)))
+    valid = at.cast(at.emit("Greater", scores, least), np.float32)
+    kept = suppress(at, measured(at, boxes), valid, sizes, rule)
+    return at.emit("Transpose", at.emit("NonZero", kept), perm=[1, 0])
 
 
 def _rows(at: Lowered, chosen: str, boxes: str, scores: str, labels: list[int]) -> str:
     """The chosen boxes as rows of 7."""
-    group, place = (at.emit("Gather", chosen, i64([i]), axis=1) for i in (0, 2))
-    where = at.emit("Concat", group, place, axis=1)
-    score = at.emit("Unsqueeze", at.emit("GatherND", scores, where), i64([1]))
+    group = at.emit("Gather", chosen, i64([0]), axis=1)
+    score = at.emit("Unsqueeze", at.emit("GatherND", scores, chosen), i64([1]))
     image = at.cast(at.emit("Div", group, i64(len(labels))), np.float32)
     label = at.emit("Gather", f32(labels), at.emit("Mod", group, i64(len(labels))), axis=0)
-    return at.emit("Concat", image, label, score, at.emit("GatherND", boxes, where), axis=1)
+    return at.emit("Concat", image, label, score, at.emit("GatherND", boxes, chosen), axis=1)
 
 
 def _best(at: Lowered, rows: str, images: int, keep: int) -> str:
