@@ -29,6 +29,8 @@ BLOBS = {V1_LAYER: 6, V2_LAYER: 7}
 _V0_INNER, _V0_NAME, _V0_BLOBS = 1, 1, 50
 SHAPE, DATA, DIFF, DOUBLE_DATA, DOUBLE_DIFF = 7, 5, 6, 8, 9
 """Fields of a `BlobProto`; 1 to 4 are the legacy dimensions."""
+INTEGERS = (10, 11, 12)
+"""Fields that Ascend's tools add to a `BlobProto`: `int8_data`, `int32_data`, `uint64_data`."""
 NUMBERS = (DATA, DIFF, DOUBLE_DATA, DOUBLE_DIFF)
 
 
@@ -95,6 +97,11 @@ class Blob:
     def element(self) -> str:
         """`f32`, or `f64` for a blob of doubles."""
         return "f64" if any(piece.field == DOUBLE_DATA for piece in self.pieces) else "f32"
+
+    @cached_property
+    def integers(self) -> bool:
+        """Whether it holds whole numbers, which only Ascend's tools write."""
+        return any(row[0] in INTEGERS for row in self._scan())
 
     @cached_property
     def pieces(self) -> list[_Piece]:

@@ -70,6 +70,15 @@ class Message:
             raise self._wrong(name, "true or false", value)
         return known[value]
 
+    def string(self, name: str, default: str = "") -> str:
+        """A string, or bytes; those that are no UTF-8 as `\\xNN`."""
+        if name not in self.fields:
+            return default
+        value = self._last(name)
+        if not isinstance(value, str):
+            raise self._wrong(name, "a string", value)
+        return value
+
     def enum(self, name: str, values: Sequence[str], default: str) -> str:
         """The name of an enum value; `values` are the names by number."""
         if name not in self.fields:

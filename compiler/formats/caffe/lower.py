@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 from subcut.compiler.errors import UserError, user_error
+from subcut.compiler.formats.caffe.caffemodel import Blob
 from subcut.compiler.formats.caffe.layer import Dims, Layer, Unknown, text
 from subcut.compiler.formats.caffe.lowering import REASONS, RULES, SOURCES
 from subcut.compiler.formats.caffe.lowering.program import Array, Lowered, Program, f32, to_proto
 from subcut.compiler.formats.caffe.shapes import infer_layer, required_blobs
-from subcut.compiler.formats.caffe.weights import blobs_of
+from subcut.compiler.formats.caffe.weights import blobs_of, holds_integers, source_of
 from subcut.compiler.ir.graph import Model, Op, Value, topological
 from subcut.compiler.ir.types import TensorType
+from subcut.compiler.storage.files import SourceFile
 
 Result = TypeVar("Result")
 
@@ -37,8 +40,13 @@ def lower(model: Model, fetch: Sequence[str] | None = None, shapes: Mapping[str,
     return to_proto(program, model.name)
 
 
-def build(model: Model, fetch: Sequence[str] | None, shapes: Mapping[str, Dims]) -> Program:
-    """The lowered net as plain data; see `lower`."""
+def build(
+    model: Model,
+    fetch: Sequence[str] | None,
+    shapes: Mapping[str, Dims],
+    blobs: Mapping[Op, Sequence[Array]] | None = None,
+) -> Program:
+    """The lowered net as plain data; see `lower`. `blobs` take the place of what layers store."""
     values = _values(model)
     wanted = _wanted(model, values, fetch)
     inside = set(model.main.ops)
@@ -46,7 +54,7 @@ def build(model: Model, fetch: Sequence[str] | None, shapes: Mapping[str, Dims])
     cut = {v for v in values.values() if v.name in shapes or (v.producer and v.producer not in inside)}
     order = _needed(wanted, cut)
     program = Program(set(values))
-    state = _State(program, {}, shapes)
+    state = _State(program, {}, shapes, blobs or {})
     for value in values.values():
         if value in cut or value.producer is None:
             state.known[value] = shapes.get(value.name, _stated(value))
@@ -106,8 +114,14 @@ def _with_inputs(program: Program, state: _State, values: Mapping[str, Value]) -
 class _State:
     """What is lowered so far."""
 
-    def __init__(self, program: Program, known: dict[Value, Dims | None], shapes: Mapping[str, Dims]) -> None:
-        self.program, self.known, self.shapes = program, known, shapes
+    def __init__(
+        self,
+        program: Program,
+        known: dict[Value, Dims | None],
+        shapes: Mapping[str, Dims],
+        blobs: Mapping[Op, Sequence[Array]],
+    ) -> None:
+        self.program, self.known, self.shapes, self.blobs = program, known, shapes, blobs
 
     def lower(self, op: Op, cut: set[Value]) -> None:
         """Append what `op` becomes, and note the shapes of its results."""
@@ -126,7 +140,8 @@ class _State:
         inputs = [v.name for v in op.operands if v is not None]
         # A fed tensor is not overwritten: what its maker computes goes nowhere.
         outputs = [v.name if v not in cut else self.program.fresh(f"{v.name}/unused") for v in op.results]
-        at = Lowered(self.program, layer, op.label, inputs, outputs, tops, _stored(op))
+        blobs = self.blobs[op] if op in self.blobs else stored_blobs(op)
+        at = Lowered(self.program, layer, op.label, inputs, outputs, tops, blobs)
         _guarded(op, vague, lambda: rule(at))
 
     def _tops(self, op: Op, bottoms: Sequence[Dims | None]) -> list[Dims | None]:
@@ -155,13 +170,31 @@ def _refusal(op: Op, reason: str) -> UserError:
     return user_error("not-lowerable", f"layer `{op.label}` ({op.type}) cannot be run: {reason}")
 
 
-def _stored(op: Op) -> list[Array]:
-    """The layer's blobs as float32."""
+def stored_blobs(op: Op) -> list[Array]:
+    """The layer's blobs as float32. Raises UserError `missing-weights`."""
+    if holds_integers(op):
+        raise _refusal(op, "its weights are whole numbers for the device; run the net that simulates quantisation")
+    if op.type == "InfogainLoss" and len(op.operands) < 3:
+        return [f32(_matrix(op).numpy())]
     blobs = [f32(constant.numpy()) for constant in blobs_of(op)]
     needed = required_blobs(op.type, op.attributes, len(op.operands))
     if len(blobs) >= needed:
         return blobs
     raise missing(op, needed, len(blobs))
+
+
+def _matrix(op: Op) -> Blob:
+    """The `BlobProto` in the file that an InfogainLoss names: beside the net, else where Caffe looks for it."""
+    source = source_of(op)
+    name = Layer(op.type, op.attributes, []).param("infogain_loss_param").string("source")
+    if not name:
+        raise _refusal(op, "it has neither a third bottom nor a `source`")
+    places = [Path(name)] if source is None else [source.net.file.path.parent / name, Path(name)]
+    for path in places:
+        if path.is_file():
+            file = SourceFile(path)
+            return Blob(file, 0, file.size)
+    raise _refusal(op, f"its matrix is in `{name}`, which is neither beside the net nor in the current folder")
 
 
 def missing(op: Op, needed: int, found: int) -> UserError:

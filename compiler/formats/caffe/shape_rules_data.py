@@ -77,5 +77,5 @@ def window_data(layer: Layer) -> list[Dims | None]:
 
 
 def elsewhere(layer: Layer) -> list[Dims | None]:
-    """Only the file or the code that the layer names knows (HDF5Data, Python)."""
+    """Only the file that the layer names knows (HDF5Data, VideoData)."""
     return [None] * layer.tops

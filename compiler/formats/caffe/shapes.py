@@ -57,7 +57,6 @@ RULES: dict[str, Rule] = {
     "Parameter": data.parameter,
     "Pooling": windows.pooling,
     "Power": basic.same,
-    "Python": data.elsewhere,
     "RNN": basic.recurrent,
     "ReLU": basic.same,
     "Reduction": basic.reduction,
@@ -92,6 +91,7 @@ RULES: dict[str, Rule] = {
     "ConvolutionDepthwise": windows.convolution,
     "DeQuant": basic.same,
     "DepthwiseConvolution": windows.convolution,
+    "IFMR": basic.sink,
     "Interp": forks.interp,
     "PSROIPooling": forks.psroi_pooling,
     "Padding": windows.padding,
@@ -100,6 +100,7 @@ RULES: dict[str, Rule] = {
     "ROIPooling": forks.roi_pooling,
     "ReLU6": basic.same,
     "Reorg": forks.reorg,
+    "SearchN": basic.same,
     "ShuffleChannel": forks.shuffle_channel,
     "Upsample": forks.upsample,
 }

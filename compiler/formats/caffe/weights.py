@@ -106,6 +106,13 @@ def blobs_of(op: Op) -> list[Constant]:
     return blobs
 
 
+def holds_integers(op: Op) -> bool:
+    """Whether what the layer stores is whole numbers, as in a net that AMCT wrote for the device."""
+    source = source_of(op)
+    found = source.blobs(op.origin) if source is not None and isinstance(op.origin, LayerText) else []
+    return any(blob is not None and blob.integers for blob in found)
+
+
 @dataclass(eq=False)
 class Frozen:
     """Origin of a `Parameter` layer that stores the numbers a tensor was frozen to."""

@@ -168,6 +168,7 @@ CASES = {
         SEQUENCE + "; s 2x4",
         layer("LSTM", "recurrent_param { num_output: 3 }", "x cont s", "y"),
     ),
+    "lstm-anew": ("x 4x2x3; cont 4x2 anew", layer("LSTM", "recurrent_param { num_output: 3 }", "x cont", "y")),
     "lstm-hidden": (
         SEQUENCE + "; h 1x2x3; c 1x2x3",
         layer("LSTM", "recurrent_param { num_output: 3 expose_hidden: true }", "x cont h c", "y hT cT"),
@@ -223,6 +224,7 @@ CASES = {
     "reshape-scalar": ("x 1x1", layer("Reshape", "reshape_param { shape { } }")),
     "reshape-tail": ("x 2x3x4", layer("Reshape", "reshape_param { shape { dim: 0 dim: 2 dim: -1 } axis: 1 }")),
     "rnn": (SEQUENCE, layer("RNN", "recurrent_param { num_output: 3 }", "x cont", "y")),
+    "rnn-anew": ("x 4x2x3; cont 4x2 anew", layer("RNN", "recurrent_param { num_output: 3 }", "x cont", "y")),
     "rnn-static": (SEQUENCE + "; s 2x4", layer("RNN", "recurrent_param { num_output: 3 }", "x cont s", "y")),
     "rnn-hidden": (
         SEQUENCE + "; h 1x2x3",
@@ -316,6 +318,8 @@ def numbers(seed, shape, kind="normal"):
         values = random.randint(0, 2, size)
     elif kind == "cont":
         values = random.randint(0, 3, size) > 0
+    elif kind == "anew":
+        values = np.arange(size) >= shape[-1]
     elif kind == "unit":
         values = random.uniform(0.05, 1, size)
     elif kind == "positive":

@@ -11,6 +11,7 @@ from subcut.compiler.formats.caffe.lowering import (
     losses,
     neurons,
     proposal,
+    quantisation,
     recurrent,
     windows,
 )
@@ -78,16 +79,20 @@ RULES: dict[str, Rule] = {
     "Permute": axes.permute,
     "PriorBox": detection.prior_box,
     "SmoothL1Loss": losses.smooth_l1_loss,
-    # other forks
+    # other forks, and AMCT's simulation of quantisation
+    "AntiQuant": neurons.identity,
     "Axpy": forks.axpy,
     "ConvolutionDepthwise": windows.convolution,
+    "DeQuant": quantisation.dequant,
     "DepthwiseConvolution": windows.convolution,
     "Interp": forks.interp,
     "PSROIPooling": forks.psroi_pooling,
     "Proposal": proposal.proposal,
+    "Quant": quantisation.quant,
     "ROIPooling": forks.roi_pooling,
     "ReLU6": neurons.relu6,
     "Reorg": forks.reorg,
+    "SearchN": neurons.identity,
     "ShuffleChannel": forks.shuffle_channel,
     "Upsample": forks.upsample,
 }
@@ -98,13 +103,11 @@ SOURCES = frozenset(
 """Layers whose tops are inputs of the lowered net; a DummyData that fills in one number is a constant instead."""
 
 REASONS = {
-    "AntiQuant": "its arithmetic is defined by the quantiser alone",
-    "DeQuant": "its arithmetic is defined by the quantiser alone",
     "DetectionEvaluate": "it compares detections with files beside the net",
     "HDF5Output": "it only writes a file",
+    "IFMR": "it has no tops",
     "MultiBoxLoss": "it matches boxes with labels as training does, which is not part of inference",
     "Python": "it is code that is not part of the model",
-    "Quant": "its arithmetic is defined by the quantiser alone",
     "Silence": "it has no tops",
 }
 """Why a layer type cannot be lowered."""

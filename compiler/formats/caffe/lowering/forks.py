@@ -116,8 +116,8 @@ def psroi_pooling(at: Lowered) -> None:
 
 def _inside(at: Lowered, start: str, stop: str, scale: float, group: int, size: int) -> str:
     """1 where a row or column belongs to a part of a region: regions x parts x size."""
-    first = at.emit("Mul", _rounded(at, start), f32(scale))
-    last = at.emit("Mul", at.emit("Add", _rounded(at, stop), f32(1)), f32(scale))
+    first = at.emit("Mul", at.rounded(start), f32(scale))
+    last = at.emit("Mul", at.emit("Add", at.rounded(stop), f32(1)), f32(scale))
     step = at.emit("Div", at.emit("Max", at.emit("Sub", last, first), f32(0.1)), f32(group))
     bounds = at.emit("Add", at.emit("Mul", step, f32([range(group + 1)])), first)
     low = at.emit("Floor", at.emit("Gather", bounds, i64(range(group)), axis=1))
@@ -126,12 +126,6 @@ def _inside(at: Lowered, start: str, stop: str, scale: float, group: int, size: 
     after = at.emit("GreaterOrEqual", places, at.emit("Unsqueeze", low, i64([2])))
     before = at.emit("Less", places, at.emit("Unsqueeze", high, i64([2])))
     return at.cast(at.emit("And", after, before), np.float32)
-
-
-def _rounded(at: Lowered, value: str) -> str:
-    """To the nearest whole number, halves away from zero (C's `round`)."""
-    away = at.emit("Floor", at.emit("Add", at.emit("Abs", value), f32(0.5)))
-    return at.emit("Mul", at.emit("Sign", value), away)
 
 
 def _mean(at: Lowered, total: str, high: str, wide: str) -> str:

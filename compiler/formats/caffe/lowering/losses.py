@@ -81,14 +81,18 @@ def _loss_and_probabilities(at: Lowered, total: str, normalizer: str, probabilit
 
 
 def infogain_loss(at: Lowered) -> None:
-    """As the softmax loss, each class counting as much as the row of the label in the third bottom says."""
-    if len(at.inputs) < 3:
-        raise NotImplementedError("its matrix is in a file beside the model")
+    """As the softmax loss, each class counting as much as the row of the label says.
+
+    The rows are the third bottom, or a file that the text names, which comes as the layer's one blob.
+    """
     p = at.layer.param("loss_param")
     axis = canonical(at.layer.param("infogain_loss_param").integer("axis", 1), at.layer.bottom())
     probabilities = at.emit("Softmax", at.inputs[0], axis=axis)
     sizes, labels, valid = _labelled(at, axis, _ignored(p))
-    matrix = at.reshape(at.inputs[2], (sizes[1], sizes[1]))
+    square = (sizes[1], sizes[1])
+    if at.blobs and at.blobs[0].size != count(square):
+        raise ValueError(f"its matrix has {at.blobs[0].size} numbers, not {sizes[1]} for each of {sizes[1]} classes")
+    matrix = at.reshape(at.inputs[2], square) if len(at.inputs) > 2 else at.blob(0, square)
     rows = at.emit("Gather", matrix, at.reshape(labels, (sizes[0], sizes[2])), axis=0)
     weights = at.emit("Transpose", rows, perm=[0, 2, 1])
     logs = _log(at, at.reshape(probabilities, sizes), LOG_THRESHOLD)

@@ -133,6 +133,14 @@ class Lowered:
         codes: dict[type[np.generic], int] = {np.float32: 1, np.int32: 6, np.int64: 7, np.bool_: 9}
         return self.emit("Cast", value, out=out, to=codes[dtype])
 
+    def rounded(self, value: str) -> str:
+        """To the nearest whole number, halves away from zero (C's `round`; ONNX's `Round` takes halves to even)."""
+        magnitude = self.emit("Abs", value)
+        whole = self.emit("Floor", magnitude)
+        up = self.emit("GreaterOrEqual", self.emit("Sub", magnitude, whole), f32(0.5))
+        away = self.emit("Add", whole, self.cast(up, np.float32))
+        return self.emit("Mul", self.emit("Sign", value), away)
+
     def top(self, index: int = 0) -> Dims:
         """The shape of a top; a dimension may be unknown, the number of axes may not."""
         shape = self.tops[index]
