@@ -79,7 +79,7 @@ def _check_stated(model: Model, found: Mapping[SourceFile, Digests]) -> None:
                 )
 
 
-FORMAT_OF = {"onnx": "onnx", "tf": "tensorflow", "caffe": "caffe"}
+FORMAT_OF = {"onnx": "onnx", "tf": "tensorflow", "caffe": "caffe", "ge": "ascend"}
 """The format that a dialect is written in."""
 
 

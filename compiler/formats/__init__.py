@@ -24,6 +24,7 @@ FORMATS = {
     "onnx": "subcut.compiler.formats.onnx",
     "tensorflow": "subcut.compiler.formats.tensorflow",
     "caffe": "subcut.compiler.formats.caffe",
+    "ascend": "subcut.compiler.formats.ascend",
 }
 
 HEAD = 1 << 16

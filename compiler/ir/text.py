@@ -58,7 +58,7 @@ def print_model(model: Model) -> str:
 
 def default_results(dialect: str, name: str, count: int) -> list[str]:
     """How the results of an operator are called unless its text says otherwise."""
-    if dialect == "tf":
+    if dialect in ("tf", "ge"):
         return [f"{name}:{i}" for i in range(count)]
     return [name] * count
 

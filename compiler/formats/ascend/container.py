@@ -71,7 +71,7 @@ def container(models: Sequence[Sequence[Part]], header: Header, *, wide: bool | 
     bundles always have them.
     """
     wide = (header.version >= h.NEW) if wide is None else wide
-    wide = wide or header.modeltype in (h.FLOW, h.BUNDLE)
+    wide = header.version >= h.NEW and (wide or header.modeltype in (h.FLOW, h.BUNDLE))
     body = Rope()
     for parts in models:
         body.add(_table(parts, wide))

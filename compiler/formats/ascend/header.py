@@ -63,7 +63,7 @@ class Header:
     @property
     def wide(self) -> bool:
         """Whether the partition tables have 64-bit offsets."""
-        return self.modeltype in (FLOW, BUNDLE) or self.model_length != 0
+        return self.version >= NEW and (self.modeltype in (FLOW, BUNDLE) or self.model_length != 0)
 
     def pack(self) -> bytes:
         """The 256 bytes."""

@@ -1,0 +1,66 @@
+"""What the graph engine's operators mean, as far as listing and selecting need it. An offline model is never cut."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from subcut.compiler.errors import UserError, user_error
+from subcut.compiler.ir.dialect import Dialect
+from subcut.compiler.ir.graph import Attribute, Graph, Model, Op, Value
+
+INPUTS = ("Data", "RefData", "AippData")
+OUTPUT = "NetOutput"
+STORED = ("Const", "Constant", "FileConstant")
+
+
+class AscendDialect(Dialect):
+    """Models of Ascend's graph engine: what it compiled, and what it is given to compile (`.air`)."""
+
+    name = "ge"
+
+    def attributes(self, op: Op) -> Mapping[str, Attribute]:
+        """Decode the attributes of an operator. Raises ModelError where they are damaged."""
+        from subcut.compiler.formats.ascend.attributes import decode_attributes
+
+        return decode_attributes(op)
+
+    def is_stored(self, op: Op) -> bool:
+        """Whether `op` is a stored constant."""
+        return op.type in STORED
+
+    def is_pure(self, op: Op) -> bool:
+        """Never but for constants: nothing is ever computed from an offline model."""
+        return op.type in STORED
+
+    def has_side_effect(self, op: Op) -> bool:
+        """Always: the tasks of an offline model run whether or not another operator reads what they make."""
+        return True
+
+    def feeds(self, model: Model) -> list[Value]:
+        """What the `Data` operators of the main graph give."""
+        return [value for op in model.main.ops if op.type in INPUTS for value in op.results]
+
+    def check_region(self, graph: Graph, chosen: Mapping[Op, None]) -> None:
+        """Refuse any part of a model: it was compiled to run whole."""
+        if graph is not graph.model.main or len(chosen) < len(graph.ops):
+            raise whole_only(graph.model)
+
+    def add_input(self, graph: Graph, value: Value, start: Op, index: int) -> Value:
+        """Refuse: see `check_region`."""
+        raise whole_only(graph.model)
+
+    def prune(self, model: Model) -> bool:
+        """Nothing: the model stays whole."""
+        return False
+
+
+def whole_only(model: Model) -> UserError:
+    """The error for every attempt to cut."""
+    return user_error(
+        "cut-of-offline-model",
+        f"`{model.name}` is a model that was compiled for the device, and no part of it can run by itself",
+        help=[
+            "cut the original network, and name the offline model with `--om` to have its dumps aligned",
+            "select `all` to have the model written as it is",
+        ],
+    )

@@ -1,0 +1,175 @@
+"""Read the graphs of a definition into the IR: names, edges and types; attributes and weights when asked for.
+
+The first graph is the main one. The others, which `Case`, `If` or `PartitionedCall` name in `subgraph_name`, are
+functions of the model, because several operators may run one graph, and what they read is passed as operands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from subcut.compiler.errors import ModelError
+from subcut.compiler.formats.ascend import schema
+from subcut.compiler.formats.ascend.attributes import tensor_type
+from subcut.compiler.formats.ascend.definition import Definition, GraphRecord, Place
+from subcut.compiler.formats.ascend.dialect import OUTPUT, AscendDialect
+from subcut.compiler.formats.ascend.origin import TEXT, ModelOrigin
+from subcut.compiler.ir.graph import Graph, Model, Op, Value
+from subcut.compiler.ir.types import TensorType
+
+CONTROL = "-1"
+"""The output index of an edge that carries no tensor."""
+
+
+def read_model(origin: ModelOrigin) -> Model:
+    """The IR of a file. Raises ModelError."""
+    first = origin.definitions[0]
+    model = Model(AscendDialect(), first.name)
+    model.sources = [origin.file]
+    model.origin = origin
+    reader = _Reader(model, lenient=origin.form == TEXT)
+    reader.graph(first, first.graphs[0], model.main)
+    origin.main, origin.count = model.main, len(model.main.ops)
+    main = first.graphs[0].name
+    taken = {main: first.graphs[0]}
+    for definition in origin.definitions:
+        for record in definition.graphs:
+            if taken.get(record.name) is record:
+                continue
+            if record.name in taken and _same(definition, record, model, model.main if record.name == main else None):
+                continue
+            name = _free(record.name, definition.name, taken)
+            taken[name] = record
+            model.functions[name] = reader.graph(definition, record, Graph(model, name))
+    return model
+
+
+def _free(name: str, model: str, taken: Mapping[str, object]) -> str:
+    """A key for a graph: its name, with its model's before it where two graphs have one name."""
+    wish, number = name, 1
+    while wish in taken:
+        wish = f"{model}:{name}" if number == 1 else f"{model}:{name}:{number}"
+        number += 1
+    return wish
+
+
+def _same(definition: Definition, record: GraphRecord, model: Model, main: Graph | None) -> bool:
+    """Whether a graph is in the file a second time, as a compiled sub-model."""
+    known = main or model.functions.get(record.name)
+    if known is None or len(known.ops) != len(record.ops):
+        return False
+    bare = schema.message("BareOp").FromString
+    with definition.reading(f"graph `{record.name}`"):
+        names = {_decoded(bare, definition.record(place)).name for place in record.ops}
+    return names == {op.name for op in known.ops}
+
+
+def _decoded(parse: Any, raw: bytes) -> Any:
+    from google.protobuf.message import DecodeError
+
+    try:
+        return parse(raw)
+    except DecodeError:
+        raise ValueError("an operator that cannot be decoded") from None
+
+
+class _Reader:
+    """Reads graphs. `lenient`: what reads an operator that is not there reads an absent value, as in a dump cut off."""
+
+    def __init__(self, model: Model, *, lenient: bool) -> None:
+        self.model, self.lenient = model, lenient
+        self.types: dict[tuple[int, tuple[int, ...], str], TensorType] = {}
+        self.kinds: dict[str, str] = {}
+
+    def graph(self, definition: Definition, record: GraphRecord, graph: Graph) -> Graph:
+        """Fill `graph` with the operators of a record."""
+        parse = schema.message("BareOp").FromString
+        made: list[tuple[Op, Sequence[str]]] = []
+        ops: dict[str, Op] = {}
+        for place in record.ops:
+            try:
+                bare = _decoded(parse, definition.record(place))
+            except ValueError as error:
+                message, where = str(error), f"graph `{record.name}`"
+                raise ModelError(definition.path, message, offset=definition.offset(place), where=where) from None
+            op = self._op(bare, graph, definition, place)
+            if ops.setdefault(op.name, op) is not op:
+                raise self._fail(op, "two operators have this name")
+            made.append((op, bare.input))
+        for op, edges in made:
+            self._connect(op, edges, ops, graph)
+        graph.outputs = list(dict.fromkeys(v for op in graph.ops if op.type == OUTPUT for v in op.operands if v))
+        return graph
+
+    def _op(self, bare: Any, graph: Graph, definition: Definition, place: Place) -> Op:
+        op = Op(self.kinds.setdefault(bare.type, bare.type), bare.name)
+        op.origin = (definition, place)
+        op.graph = graph
+        for i, desc in enumerate(bare.output_desc):
+            op.results.append(Value(f"{bare.name}:{i}", self._type(desc), op, i))
+        if bare.subgraph_name:
+            op.symbols = tuple(bare.subgraph_name)
+        graph.ops.append(op)
+        return op
+
+    def _type(self, desc: Any) -> TensorType:
+        key = (desc.dtype, tuple(desc.shape.dim), desc.layout)
+        found = self.types.get(key)
+        if found is None:
+            found = self.types[key] = tensor_type(desc)
+        return found
+
+    def _connect(self, op: Op, edges: Sequence[str], ops: Mapping[str, Op], graph: Graph) -> None:
+        """Resolve the inputs: `name:index` a tensor, `name:-1` an operator to wait for, empty a missing tensor."""
+        operands: list[Value | None] = []
+        controls: list[Op] = []
+        for edge in edges:
+            name, _, index = edge.rpartition(":")
+            producer = ops.get(name)
+            if not edge:
+                operands.append(None)
+            elif producer is None:
+                self._absent(op, edge, operands, graph)
+            elif index == CONTROL:
+                controls.append(producer)
+            else:
+                operands.append(self._result(producer, index, op))
+        if any(operand is not None for operand in operands):
+            op.operands = tuple(operands)
+            for slot, value in enumerate(operands):
+                if value is not None:
+                    value.uses.append((op, slot))
+        op.controls = tuple(dict.fromkeys(controls))
+
+    def _result(self, producer: Op, index: str, op: Op) -> Value:
+        """The result of that number; a missing descriptor of a value that is read is made up."""
+        if not index.isdecimal() or len(index) > 5:
+            raise self._fail(op, f"reads `{producer.name}:{index}`")
+        number = int(index)
+        if number >= len(producer.results):
+            if number > len(producer.results) + 1024:
+                raise self._fail(op, f"reads `{producer.name}:{index}`, which has {len(producer.results)} outputs")
+            while len(producer.results) <= number:
+                producer.add_result(f"{producer.name}:{len(producer.results)}")
+        return producer.results[number]
+
+    def _absent(self, op: Op, edge: str, operands: list[Value | None], graph: Graph) -> None:
+        """An edge from an operator that the graph does not have."""
+        name, _, index = edge.rpartition(":")
+        if not self.lenient:
+            raise self._fail(op, f"reads `{edge}`, which nothing makes")
+        if index == CONTROL:
+            return
+        value = next((one for one in graph.absent if one.name == edge), None)
+        if value is None:
+            maker = Op("?", name)
+            maker.graph = graph
+            value = maker.add_result(edge)
+            graph.absent.append(value)
+        operands.append(value)
+
+    def _fail(self, op: Op, message: str) -> ModelError:
+        definition, place = op.origin
+        where = f"operator `{op.name}`"
+        return ModelError(definition.path, message, offset=definition.offset(place), where=where)
