@@ -82,7 +82,11 @@ def _contradiction(
     op = found.op
     name = f"`{op.label}`" + (f" ({op.type})" if op.name else "")
     known = [(value.name, report.known[value]) for value in roots if report.known[value] is not None]
-    help = [f"`%{value}` is {type} in the model" for value, type in known]
+    help = [f"`%{name}` is {type} in the model" for name, type in known if "*" not in str(type)]
+    reads = [
+        f"`%{value.name}` as {value.type}" for value in op.operands if value is not None and value.type is not None
+    ]
+    help += [f"`{op.label}` reads {', '.join(reads[:4])}"] if reads else []
     return Diagnostic("type-contradiction", f"with {what}, {name} cannot run: {found}", at, help)
 
 

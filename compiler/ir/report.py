@@ -59,5 +59,9 @@ class Report:
     """Tensors that became constants: which, of what type, and where the numbers are from."""
     controls: list[tuple[Op, Op]] = field(default_factory=list[tuple[Op, Op]])
     """Control dependencies that were dropped: reader, and what it waited for."""
+    known: dict[Value, Type | None] = field(default_factory=dict[Value, "Type | None"])
+    """What the model itself says of the tensors whose types the user stated."""
+    framework: bool = True
+    """Whether inference may import a framework."""
     graph: str = "main"
     """Which graph was cut."""

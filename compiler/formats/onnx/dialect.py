@@ -11,10 +11,8 @@ from subcut.compiler.formats.onnx.tensors import DataFiles
 from subcut.compiler.formats.onnx.types import decode_info, info_text, is_ranked
 from subcut.compiler.ir.dialect import Dialect
 from subcut.compiler.ir.graph import Attribute, Constant, Graph, Model, Op, Value
+from subcut.compiler.ir.stated import Stated
 from subcut.compiler.ir.types import Type
-
-if TYPE_CHECKING:
-    pass
 
 if TYPE_CHECKING:
     import numpy as np
@@ -111,11 +109,17 @@ class OnnxDialect(Dialect):
 
             infer(model, wanted, self.files)
 
-    def bind(self, model: Model, types: Mapping[Value, Type]) -> None:
+    def bind(self, model: Model, types: Mapping[Value, Type]) -> dict[Value, Type | None]:
         """Take types that the user stated, where the file does not contradict them."""
         for value in types:
             self._state(value)
-        super().bind(model, types)
+        return super().bind(model, types)
+
+    def settle(self, model: Model, stated: Stated, *, framework: bool = True) -> list[str]:
+        """By ONNX's strict inference on the cut, and by a table of what that leaves to the run."""
+        from subcut.compiler.formats.onnx.stated import settle
+
+        return settle(model, stated, self.files, framework)
 
     def _state(self, value: Value) -> None:
         """Take the type that the file states into a value that has none."""

@@ -217,7 +217,9 @@ class GraphWriter:
         at, stop = found
         payload = data[body(data, at, stop) : stop]
         name, type = decode_info(payload)
-        if name != value.name or (main and value.type is not None and not same_type(type, value.type)):
+        if name != value.name or (
+            (main or record.restated) and value.type is not None and not same_type(type, value.type)
+        ):
             return (-1, 0, 0, bytes_field(number, encode_info(value.name, value.type, payload)))
         if read_varint(data, at, stop)[0] != number << 3 | LEN:
             return (-1, 0, 0, bytes_field(number, payload))
@@ -299,7 +301,8 @@ def is_whole(graph: Graph) -> bool:
     """Whether the graph still has every operator that was read and no other, and the same edges."""
     record = record_of(graph)
     return (
-        len(graph.ops) == record.ops
+        not record.restated
+        and len(graph.ops) == record.ops
         and tuple(value.name for value in graph.inputs) == record.inputs
         and tuple(value.name for value in graph.outputs) == record.outputs
         and all(_is_from(op.origin, record.start, record.stop) for op in graph.ops)

@@ -22,24 +22,24 @@ def infer(model: Model, wanted: Sequence[Value], files: DataFiles) -> None:
 
     What the user stated (`Value.type` that no record states) is given to the inference. Raises MissingExtra.
     """
-    onnx = _onnx()
-    proto = _decoded(onnx, model_rope(model, Skeleton(files)).bytes())
+    onnx = onnx_module()
+    proto = decoded_skeleton(onnx, model, files)
     if proto is None:
         return
-    _state(model.main, proto.graph)
-    found = _run(onnx, proto)
+    found = run_inference(onnx, proto)
     take(model.main, (found or proto).graph)
     found = found or proto
     if not all(is_ranked(value.type) for value in wanted):
-        found = missing.settle(model.main, found, lambda one: _run(onnx, one), take)
+        found = missing.settle(model.main, found, lambda one: run_inference(onnx, one), take)
     for value in wanted:
         _take_from_copies(value)
     called = {key for value in wanted if (key := functions.key_of(value)) is not None}
     if called:
-        functions.infer(model, called, found, lambda one: _run(onnx, one), take)
+        functions.infer(model, called, found, lambda one: run_inference(onnx, one), take)
 
 
-def _onnx() -> Any:
+def onnx_module() -> Any:
+    """The package, with what inference needs of it. Raises MissingExtra."""
     try:
         importlib.import_module("onnx.checker")
         importlib.import_module("onnx.shape_inference")
@@ -48,17 +48,22 @@ def _onnx() -> Any:
     return importlib.import_module("onnx")
 
 
-def _decoded(onnx: Any, skeleton: bytes) -> Any:
-    """The skeleton; None where bodies nest deeper than protobuf decodes, which is no reason not to cut them."""
+def decoded_skeleton(onnx: Any, model: Model, files: DataFiles) -> Any:
+    """The model without its weights, and with what is known of its types.
+
+    None where bodies nest deeper than protobuf decodes, which is no reason not to cut them.
+    """
     from google.protobuf.message import DecodeError
 
     try:
-        return onnx.ModelProto.FromString(skeleton)
+        proto = onnx.ModelProto.FromString(model_rope(model, Skeleton(files)).bytes())
     except DecodeError:
         return None
+    _state(model.main, proto.graph)
+    return proto
 
 
-def _run(onnx: Any, proto: Any) -> Any:
+def run_inference(onnx: Any, proto: Any) -> Any:
     """The model with what could be inferred; None where the inference gives up on the model as a whole."""
     for follow_values in (True, False):
         try:

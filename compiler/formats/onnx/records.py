@@ -39,6 +39,8 @@ class GraphRecord:
     """A function's own operator sets."""
     infos: dict[int, dict[str, Range]] = field(default_factory=dict[int, dict[str, Range]])
     """Field number: name: record. Filled when first asked for."""
+    restated: bool = False
+    """Whether types in it follow from what the user stated, and are not as they were read."""
 
     def named(self, number: int) -> Mapping[str, Range]:
         """The records of field `number` that begin with a name, by that name."""
@@ -46,6 +48,13 @@ class GraphRecord:
             data = self.file.data
             self.infos[number] = {_name(data, at, stop): (at, stop) for kind, at, stop in self.others if kind == number}
         return self.infos[number]
+
+    def restate(self, names: set[str]) -> None:
+        """Forget what the file says of the types of `names`, which is no longer so."""
+        self.restated = True
+        gone = {place for number in _INFOS[1:] for name, place in self.named(number).items() if name in names}
+        self.others = [other for other in self.others if (other[1], other[2]) not in gone]
+        self.infos.clear()
 
     def info(self, name: str) -> Range | None:
         """The record that states the type of value `name`, if any does."""

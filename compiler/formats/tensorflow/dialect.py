@@ -13,6 +13,7 @@ from subcut.compiler.formats.tensorflow.regions import check_region, is_token
 from subcut.compiler.formats.tensorflow.signatures import signature
 from subcut.compiler.ir.dialect import Dialect
 from subcut.compiler.ir.graph import Attribute, Graph, Model, Op, Value
+from subcut.compiler.ir.stated import Stated
 from subcut.compiler.ir.types import TensorType, Type
 
 if TYPE_CHECKING:
@@ -89,12 +90,19 @@ class TensorFlowDialect(Dialect):
         graph = value.graph
         return graph is not None and not flow_of(graph).in_loop(value) and not is_token(value)
 
-    def bind(self, model: Model, types: Mapping[Value, Type]) -> None:
+    def bind(self, model: Model, types: Mapping[Value, Type]) -> dict[Value, Type | None]:
         """Take types that the user stated; inference starts from these tensors."""
-        super().bind(model, types)
+        known = super().bind(model, types)
         for value in types:
             if value.graph is not None:
                 value.graph.origin.stated[value] = None
+        return known
+
+    def settle(self, model: Model, stated: Stated, *, framework: bool = True) -> list[str]:
+        """By TensorFlow's shape inference on the cut."""
+        from subcut.compiler.formats.tensorflow.stated import settle
+
+        return settle(model, stated, framework)
 
     def infer(self, model: Model, wanted: Sequence[Value], *, framework: bool = True) -> None:
         """Find types by TensorFlow's own inference, which is imported for it."""

@@ -37,16 +37,22 @@ def infer(model: Model, wanted: Sequence[Value]) -> None:
 
 
 def _infer_graph(model: Model, graph: Graph, wanted: Sequence[Value]) -> None:
-    skeleton = _Skeleton(graph)
-    skeleton.grow([value.producer for value in wanted if value.producer is not None])
-    if not skeleton.ops:
-        return
-    shapes, problem = _run(model.origin.file.path, skeleton.encoded(model), [op.name for op in skeleton.ops])
+    problem = infer_ops(model, graph, [value.producer for value in wanted if value.producer is not None])
     if problem:
         model.notes.setdefault("inference", []).append({"graph": graph.name, "problem": problem})
+
+
+def infer_ops(model: Model, graph: Graph, ops: Sequence[Op]) -> str:
+    """Set the types of what `ops` make and are computed from; returns what TensorFlow objects to, if anything."""
+    skeleton = _Skeleton(graph)
+    skeleton.grow(ops)
+    if not skeleton.ops:
+        return ""
+    shapes, problem = _run(model.origin.file.path, skeleton.encoded(model), [op.name for op in skeleton.ops])
     for op in skeleton.ops:
         for value, found in zip(op.results, shapes.get(op.name, ()), strict=False):
             value.type = value.type.merged(found) if isinstance(value.type, TensorType) else found
+    return problem
 
 
 @dataclass

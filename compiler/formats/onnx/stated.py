@@ -1,0 +1,149 @@
+"""Whether a cut can run with the types that the user stated of its inputs, and what types follow from them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from subcut.compiler.errors import MissingExtra
+from subcut.compiler.formats.onnx import missing, sizes
+from subcut.compiler.formats.onnx.infer import decoded_skeleton, onnx_module, run_inference, take
+from subcut.compiler.formats.onnx.records import GraphRecord
+from subcut.compiler.formats.onnx.tensors import DataFiles
+from subcut.compiler.formats.onnx.types import encode_type
+from subcut.compiler.ir.graph import Graph, Model, Op, Value
+from subcut.compiler.ir.stated import Contradiction, Stated
+from subcut.compiler.ir.types import Type
+
+_MARK = "subcut:"
+_NAMED = re.compile(_MARK + r"(\d+)\)")
+
+
+def settle(model: Model, stated: Stated, files: DataFiles, framework: bool) -> list[str]:
+    """See `Dialect.settle`: ONNX's strict inference on the cut, then what that does not compare."""
+    stated.forget()
+    _forget_records(model.main, stated)
+    unchecked: list[str] = []
+    inferred = False
+    if framework:
+        try:
+            inferred = _infer(model, stated, files)
+        except MissingExtra:
+            unchecked = [f"onnx is not installed: most of the type stated of {stated.names} is taken on trust"]
+        else:
+            unchecked = [] if inferred else [f"onnx cannot judge the type stated of {stated.names}: taken on trust"]
+    else:
+        unchecked = [f"without inference, most of the type stated of {stated.names} is taken on trust"]
+    for op in stated.ops:
+        try:
+            sizes.check(op)
+        except ValueError as error:
+            raise Contradiction(op, str(error)) from None
+        if not inferred:
+            sizes.pass_on(op)
+    gaps = stated.gaps() if inferred else []
+    stated.restore()
+    return unchecked + gaps
+
+
+def _forget_records(main: Graph, stated: Stated) -> None:
+    """What the file says of tensors whose types follow from the stated ones is written no more."""
+    if stated.refines and all(value.type == type for value, type in stated.known.items()):
+        return
+    graphs = [main, *(region for op in stated.ops for inner in op.walk() for region in inner.regions)]
+    outputs = {value.name for value in main.outputs}
+    gone = {value.name for value in stated.before} - outputs
+    for graph in graphs:
+        if isinstance(graph.origin, GraphRecord):
+            graph.origin.restate(gone)
+
+
+def _infer(model: Model, stated: Stated, files: DataFiles) -> bool:
+    """Set the types that follow; whether inference could tell. Raises Contradiction."""
+    onnx = onnx_module()
+    proto = decoded_skeleton(onnx, model, files)
+    if proto is None:
+        return False
+    nodes = [op for op in model.main.ops if op.operands or op.type not in ("initializer", "sparse_initializer")]
+    for number, node in enumerate(proto.graph.node):
+        node.name = f"{_MARK}{number}"
+    _strip(proto, stated)
+    found, problem = _strict(onnx, proto)
+    if problem is not None:
+        found = run_inference(onnx, proto)
+        _, before = _strict(onnx, _with_inputs(proto, stated.known))
+        if before is None or _place(before) != _place(problem):
+            if found is not None:
+                take(model.main, found.graph)
+            _raise(problem, nodes, stated)
+        if found is None:
+            return False  # it objects to the model whatever was stated
+    take(model.main, found.graph)
+    missing.settle(model.main, found, lambda one: run_inference(onnx, one), take)
+    return True
+
+
+def _strict(onnx: Any, proto: Any) -> tuple[Any, str | None]:
+    """The model with its types, or what strict inference objects to."""
+    for follow_values in (True, False):
+        try:
+            inferred = onnx.shape_inference.infer_shapes(
+                proto, check_type=True, strict_mode=True, data_prop=follow_values
+            )
+        except (onnx.shape_inference.InferenceError, onnx.checker.ValidationError, RuntimeError, ValueError) as error:
+            problem = str(error)
+            continue
+        return inferred, None
+    return None, problem
+
+
+def _raise(problem: str, nodes: list[Op], stated: Stated) -> None:
+    """Raise what inference objects to, of the operator that it names."""
+    place = _place(problem)
+    op = nodes[place] if place is not None else next(iter(stated.ops), None)
+    if op is None:
+        return
+    reason = _NAMED.split(problem, 1)[-1].splitlines()[0]
+    reason = re.sub(r"^.*(?:\[\w+Error\]|Inference error\(s\):)\s*", "", reason.lstrip(": ")).strip()
+    raise Contradiction(op, reason or "onnx's inference refuses it")
+
+
+def _place(problem: str) -> int | None:
+    """The number of the operator that an objection names."""
+    match = _NAMED.search(problem)
+    return int(match[1]) if match is not None else None
+
+
+def _strip(proto: Any, stated: Stated) -> None:
+    """Leave out what the file says of everything that depends on the stated types, in bodies too."""
+    gone = {value.name for value in stated.before}
+    graphs = [(proto.graph, True)]
+    while graphs:
+        graph, main = graphs.pop()
+        kept = [info for info in graph.value_info if info.name not in gone]
+        del graph.value_info[:]
+        graph.value_info.extend(kept)
+        for info in (*graph.output, *(() if main else graph.input)):
+            if info.name not in gone:
+                continue
+            if main:
+                info.ClearField("type")
+            elif info.type.HasField("tensor_type"):
+                info.type.tensor_type.ClearField("shape")
+        bodies = [
+            one for node in graph.node for a in node.attribute for one in ([a.g] if a.HasField("g") else a.graphs)
+        ]
+        graphs += [(body, False) for body in bodies]
+
+
+def _with_inputs(proto: Any, known: Mapping[Value, Type | None]) -> Any:
+    """The model with what it says itself of the inputs whose types are stated."""
+    names = {value.name: type for value, type in known.items()}
+    original = proto.__class__()
+    original.CopyFrom(proto)
+    for info in original.graph.input:
+        if info.name in names:
+            type = names[info.name]
+            info.ClearField("type") if type is None else info.type.ParseFromString(encode_type(type))
+    return original
