@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Union
+from typing import Literal, Union
 
 
 @dataclass(frozen=True)
@@ -127,10 +127,11 @@ Select = Union[Path, Around, OfType, Items, All, Use, Combined]
 
 @dataclass(frozen=True)
 class StateType:
-    """`input %x : 1x64xf32`. The type is kept as text without blanks."""
+    """`input %x : 1x64xf32`, or the same of an output. The type is kept as text without blanks."""
 
     tensor: Tensor | Scoped
     type: str
+    of: Literal["input", "output"] = "input"
     span: Span = field(default=NOWHERE, compare=False, repr=False)
 
 

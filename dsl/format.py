@@ -67,7 +67,7 @@ def format_item(item: ast.Item, reserved: frozenset[str] = _NONE) -> str:
 def format_option(option: ast.Option) -> str:
     """One option clause."""
     if isinstance(option, ast.StateType):
-        return f"input {format_item(option.tensor)} : {option.type.replace(',', ', ')}"
+        return f"{option.of} {format_item(option.tensor)} : {option.type.replace(',', ', ')}"
     if isinstance(option, ast.Freeze):
         return f"freeze {format_item(option.tensor)} = {words.quote_text(option.path)}"
     if isinstance(option, ast.Tap):

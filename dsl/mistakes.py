@@ -21,7 +21,7 @@ _SPELLED = {
 _SELECTION_STARTS = (
     "FROM", "AFTER", "TO", "BEFORE", "AROUND", "OP", "ALL", "LPAR", "NAME", "TEXT", "REGEX", "TENSOR", "SCOPED",
 )  # fmt: skip
-_OPTIONS = ("INPUT", "FREEZE", "TAP", "SNAP", "AS")
+_OPTIONS = ("INPUT", "OUTPUT", "FREEZE", "TAP", "SNAP", "AS")
 _STATEMENTS = ("MODEL", "OFFLINE", "LET", "CUT")
 _FOREIGN = {
     "and": "plus", "or": "plus", "union": "plus", "except": "minus", "without": "minus", "not": "minus",
@@ -196,10 +196,10 @@ def _unknown_statement(m: Mistake) -> Explanation | None:
 
 
 def _option_needs(m: Mistake) -> Explanation | None:
-    if m.can("COLON") and m.option == "input":
-        return "syntax", "the type of an input follows a `:`", ["`input %x : 1x64x112x112xf32`"]
+    if m.can("COLON") and m.option in ("input", "output"):
+        return "syntax", f"the type of an {m.option} follows a `:`", [f"`{m.option} %x : 1x64x112x112xf32`"]
     if m.can("TYPE"):
-        return "syntax", "a type is missing", ["`input %x : 1x64x112x112xf32`"]
+        return "syntax", "a type is missing", [f"`{m.option} %x : 1x64x112x112xf32`"]
     if m.can("EDGE"):
         bare = m.text.strip('"')
         return "syntax", "a tensor is needed here", [f"`%{bare}`" if re.fullmatch(r"[\w./:]+", bare) else "`%conv1`"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from subcut.compiler.diagnostics import Diagnostic
+from subcut.compiler.diagnostics import Diagnostic, Location
 from subcut.compiler.errors import UserError
 from subcut.compiler.ir.graph import Value
 from subcut.compiler.ir.selection import CutOptions
@@ -33,8 +33,10 @@ def _apply(option: ast.Option, part: Part | None, lookup: Lookup, result: CutOpt
     elif isinstance(option, ast.Snap):
         result.snap = option.direction
     elif isinstance(option, ast.StateType):
-        value = _tensor(option.tensor, part, lookup, result.types)
-        result.types[value] = read_type(option.type)
+        types = result.types if option.of == "input" else result.outputs
+        value = _tensor(option.tensor, part, lookup, types)
+        types[value] = read_type(option.type)
+        result.places[value] = Location(lookup.source, option.span.start, option.span.stop)
     elif isinstance(option, ast.Freeze):
         value = _tensor(option.tensor, part, lookup, result.freeze)
         result.freeze[value] = option.path

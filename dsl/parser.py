@@ -227,11 +227,11 @@ def _option(source: SourceText, tree: Tree[Token]) -> ast.Option:
     return cast(ast.Option, _build(source, _trees(tree)[0]))
 
 
-def _input(source: SourceText, tree: Tree[Token]) -> ast.StateType:
+def _state_type(source: SourceText, tree: Tree[Token]) -> ast.StateType:
     tensor, type = _tokens(tree)
     stated = "".join(str(type).split())
     read_type(stated, Location(source, _span(type).start, _span(type).start + len(type.rstrip())))
-    return ast.StateType(_edge(source, tensor), stated, _span(tree))
+    return ast.StateType(_edge(source, tensor), stated, "output" if tree.data == "output" else "input", _span(tree))
 
 
 def _edge(source: SourceText, token: Token) -> ast.Tensor | ast.Scoped:
@@ -307,8 +307,10 @@ def _checked_options(source: SourceText, cut: ast.Cut) -> ast.Cut:
         key: object = type(option)
         if isinstance(option, ast.Tap):
             continue
-        if isinstance(option, (ast.StateType, ast.Freeze)):
-            key = (type(option), option.tensor)
+        if isinstance(option, ast.StateType):
+            key = (option.of, option.tensor)
+        elif isinstance(option, ast.Freeze):
+            key = ("freeze", option.tensor)
         if key in seen:
             _refuse(source, option.span, "duplicate-option", "this option is given twice", "keep one of them")
         seen[key] = ""
@@ -318,8 +320,8 @@ def _checked_options(source: SourceText, cut: ast.Cut) -> ast.Cut:
 
 _BUILDERS: dict[str, Callable[[SourceText, Tree[Token]], Any]] = {
     "selection": _selection, "path": _path, "around": _around, "of_type": _of_type, "items": _items, "all": _all,
-    "option": _option, "input": _input, "freeze": _freeze, "tap": _tap, "snap": _snap, "named": _named,
-    "model": _model, "offline": _offline, "let": _let, "cut": _cut,
+    "option": _option, "input": _state_type, "output": _state_type, "freeze": _freeze, "tap": _tap, "snap": _snap,
+    "named": _named, "model": _model, "offline": _offline, "let": _let, "cut": _cut,
 }  # fmt: skip
 
 

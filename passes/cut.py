@@ -12,7 +12,7 @@ from subcut.compiler.ir.constants import is_constant
 from subcut.compiler.ir.graph import Graph, Model, Op, Value, topological
 from subcut.compiler.ir.report import Edge, Report
 from subcut.compiler.ir.selection import CutOptions, Selection
-from subcut.compiler.ir.types import TensorType, Type
+from subcut.compiler.ir.types import TensorType, Type, compatible
 from subcut.passes.base import Pass
 
 
@@ -51,6 +51,7 @@ class Cut(Pass):
         report.framework = self.infer
         report.known = _bind(model, options)
         _infer(model, report, self.infer)
+        _take_output_types(report, options)
         changed = graph is not model.main
         if changed:
             _become_main(graph, report)
@@ -209,6 +210,21 @@ def _infer(model: Model, report: Report, framework: bool) -> None:
         model.dialect.infer(model, list(dict.fromkeys(wanted)), framework=framework)
     if wanted and outputs:
         model.dialect.infer(model, outputs, framework=framework)
+
+
+def _take_output_types(report: Report, options: CutOptions) -> None:
+    """Take the types that the user stated of outputs, where nobody knows otherwise."""
+    given_out = {edge.value for edge in report.outputs}
+    for value, type in options.outputs.items():
+        at = options.places.get(value)
+        if value not in given_out:
+            help = f"leave its type out, or give it out: `… ; tap %{value.name}`"
+            raise user_error("not-an-output", f"`%{value.name}` is no output of the cut", at=at, help=help)
+        known = value.type
+        if not compatible(type, known):
+            message = f"`%{value.name}` is {known} in the model, which {type} is not"
+            raise user_error("type-mismatch", message, at=at)
+        value.type = known.merged(type) if isinstance(type, TensorType) and isinstance(known, TensorType) else type
 
 
 def _complete(value: Value) -> bool:

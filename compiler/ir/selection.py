@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from subcut.compiler.diagnostics import Location
 from subcut.compiler.ir.graph import Graph, Op, Value
 from subcut.compiler.ir.types import Type
 
@@ -29,6 +30,11 @@ class CutOptions:
     """The options of one cut, resolved."""
 
     types: dict[Value, Type] = field(default_factory=dict[Value, Type])
+    """Of inputs."""
+    outputs: dict[Value, Type] = field(default_factory=dict[Value, Type])
+    """Types that the user stated of outputs."""
+    places: dict[Value, Location] = field(default_factory=dict[Value, Location])
+    """Where a type is stated, for messages."""
     freeze: dict[Value, str] = field(default_factory=dict[Value, str])
     """Paths of `.npy` files whose numbers take the place of a tensor."""
     taps: dict[Value, None] = field(default_factory=dict[Value, None])

@@ -158,6 +158,20 @@ def _dim(text: str) -> Dim:
     raise ValueError(f"`{text}` is no dimension")
 
 
+def compatible(one: Type | None, other: Type | None) -> bool:
+    """Whether a value may have both types, as far as they are known."""
+    if not isinstance(one, TensorType) or not isinstance(other, TensorType):
+        return one is None or other is None or one == other
+    if one.element is not None and other.element is not None and one.element != other.element:
+        return False
+    if one.shape is None or other.shape is None:
+        return True
+    sizes = zip(one.shape, other.shape, strict=False)
+    return len(one.shape) == len(other.shape) and not any(
+        isinstance(a, int) and isinstance(b, int) and a != b for a, b in sizes
+    )
+
+
 def with_shape(type: TensorType, shape: tuple[Dim, ...] | None) -> TensorType:
     """`type` with another shape."""
     return replace(type, shape=shape)

@@ -104,6 +104,8 @@ def _lines(model: Model, selection: Selection, options: CutOptions) -> Iterator[
         yield "ends: " + _names(selection.ends) + (" and what leaves" if selection.leaving else "")
     for value, type in options.types.items():
         yield f"input: %{value.name} : {type}"
+    for value, type in options.outputs.items():
+        yield f"output: %{value.name} : {type}"
     for value, path in options.freeze.items():
         yield f"freeze: %{value.name} = {path}"
     if options.taps or options.tap_leaving:

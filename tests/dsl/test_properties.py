@@ -62,12 +62,12 @@ _edges = _tensors | st.builds(ast.Scoped, _globs, _globs)
 _types = st.sampled_from(["f32", "1x?xNxf32", "*xui8", "seq<map<i64,f32>>"])
 _named = st.builds(ast.As, st.sampled_from(["a", "two words", "größe"]))
 _options = st.lists(
-    st.builds(ast.StateType, _edges, _types)
+    st.builds(ast.StateType, _edges, _types, st.sampled_from(["input", "output"]))
     | st.builds(ast.Freeze, _edges, _plain)
     | st.builds(ast.Tap, _items | st.just(()))
     | st.builds(ast.Snap, st.sampled_from(["outward", "inward"])),
     max_size=3,
-    unique_by=lambda option: (type(option), str(getattr(option, "tensor", None))),
+    unique_by=lambda option: (type(option), str(getattr(option, "tensor", None)), getattr(option, "of", None)),
 )
 _cuts = st.builds(lambda s, name, o: ast.Cut(s, (*name, *o)), _selections, st.lists(_named, max_size=1), _options)
 _models = st.builds(ast.ModelLine, _plain, _plain | st.just(""), st.just("") | st.just("ab" * 32))
