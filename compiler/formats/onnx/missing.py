@@ -2,7 +2,7 @@
 
 A `Reshape` has the rank that its second operand has elements, and the dimensions that `fold` knows of these.
 
-An `If` whose condition is certain gives what that branch gives.
+An `If` whose condition is certain gives what that branch gives; else its readers may tell the rank (see `backward`).
 
 A state variable may change its shape from one iteration to the next, so ONNX takes only its element type for certain.
 By induction it has one shape throughout when the body, given the shape that the loop starts with, gives out the same;
@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from subcut.compiler.formats.onnx import fold
+from subcut.compiler.formats.onnx import backward, fold
 from subcut.compiler.formats.onnx.records import model_record_of
 from subcut.compiler.formats.onnx.types import agreed, decode_type, encode_type, is_ranked
 from subcut.compiler.ir.graph import Constant, Graph, Op, Value
@@ -33,9 +33,7 @@ ROUNDS = 8
 
 @dataclass
 class _State:
-    """An `If` whose condition is certain gives what that branch gives.
-
-    A state variable of a loop: its type throughout, if all is as assumed."""
+    """A state variable of a loop: its type throughout, if all is as assumed."""
 
     result: Value
     type: TensorType
@@ -52,7 +50,7 @@ def settle(main: Graph, proto: Any, run: Run, take: Take) -> Any:
     """
     assumed: dict[Value, TensorType | None] = {}
     for _ in range(ROUNDS):
-        if _state_told_shapes(main, proto):
+        if _state_told_shapes(main, proto) or _state_demanded_ranks(main, proto):
             proto = run(proto) or proto
             take(main, proto.graph)
             continue
@@ -141,6 +139,18 @@ def _state_told_shapes(main: Graph, proto: Any) -> bool:
                 result.type = type
                 _state(proto, place, result)
                 told = True
+    return told
+
+
+def _state_demanded_ranks(main: Graph, proto: Any) -> bool:
+    """Set the types of unknown rank that a reader decides; whether there were any."""
+    told = False
+    for op, place in reversed(list(_operators(main))):
+        for value, shape in backward.demanded(op):
+            assert isinstance(value.type, TensorType)
+            value.type = TensorType(value.type.element, shape)
+            _state(proto, place, value)
+            told = True
     return told
 
 

@@ -7,13 +7,13 @@ from pathlib import Path
 
 from subcut.compiler.errors import user_error
 from subcut.compiler.formats import WriteOptions
+from subcut.compiler.formats.onnx import unranked
 from subcut.compiler.formats.onnx.dialect import OnnxDialect
 from subcut.compiler.formats.onnx.graphs import GraphWriter, is_whole
 from subcut.compiler.formats.onnx.link import Links
 from subcut.compiler.formats.onnx.placing import DataFile, InPlace, Placer
 from subcut.compiler.formats.onnx.records import ModelRecord, body, model_record_of, reading, record_of
 from subcut.compiler.ir.graph import Graph, Model
-from subcut.compiler.ir.types import TensorType
 from subcut.compiler.storage.digest import sha1_of
 from subcut.compiler.storage.files import Span
 from subcut.compiler.storage.rope import Rope
@@ -31,7 +31,7 @@ def write_model(model: Model, folder: Path, options: WriteOptions) -> list[Path]
     UserError where `options.link` is not possible or the model is too large even so.
     """
     path = folder / f"{options.stem}.onnx"
-    _note_unknown_ranks(model)
+    unranked.check(model)
     files = dialect_of(model).files
     if options.link:
         links = Links(folder, options.final or folder, {path.name})
@@ -70,13 +70,6 @@ def _write_hashed(content: Rope, path: Path, options: WriteOptions) -> str:
         checksum = beside.submit(sha1_of, content)
         content.write(path, options.progress)
     return checksum.result()
-
-
-def _note_unknown_ranks(model: Model) -> None:
-    """Say which outputs run but do not satisfy onnx.checker, which wants every output's rank to be known."""
-    for value in model.main.outputs:
-        if isinstance(value.type, TensorType) and value.type.shape is None:
-            _note(model, f"the rank of output `{value.name}` is known to nobody: onnx.checker wants it stated")
 
 
 def _note(model: Model, what: str) -> None:
