@@ -65,8 +65,12 @@ class FileName:
     @property
     def order(self) -> tuple[bool, int, int, int]:
         """Sorts the newest last; a time that has not 16 digits is older than any other, as the tools have it."""
-        thread = self.ffts.thread if self.ffts else 0
-        return len(str(self.time)) == NATURAL, self.time, self.lxslice or 0, thread
+        return len(str(self.time)) == NATURAL, self.time, *self.part
+
+    @property
+    def part(self) -> tuple[int, int]:
+        """Which slice it is: by the compiler, by the hardware."""
+        return self.lxslice or 0, self.ffts.thread if self.ffts else 0
 
     @property
     def text(self) -> str:
@@ -90,6 +94,11 @@ class TruthName(NamedTuple):
 def escape(name: str) -> str:
     """A name as the runtime puts it into a file or folder name: space, `.`, `/` and `\\` become `_`."""
     return name.translate(_ESCAPES)
+
+
+def plain_name(name: str) -> str:
+    """An operator's name without slice and partition, to compare what a file says with what was asked for."""
+    return _PARTITION.sub("", _SLICE.sub("", name))
 
 
 def make_name(
