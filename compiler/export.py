@@ -50,8 +50,9 @@ def save(
     The folder appears whole or not at all. `check` is called with the folder before it appears, and may refuse it.
     """
     name, options = FORMAT_OF[model.dialect.name], options or WriteOptions()
-    if options.link and name != "onnx":
-        raise user_error("cannot-link", "only the weights of an ONNX model can be linked to", help="leave out `--link`")
+    if options.link and name != "onnx" and model.alignment is None:
+        message = "only the weights of an ONNX model can be linked to, and dump files"
+        raise user_error("cannot-link", message, help="leave out `--link`")
     hashing = {source: Hashing(source, sha1=source in model.checksums) for source in model.sources}
     target = Path(folder)
     with ResultFolder(target, force=force, sources=[source.path for source in model.sources]) as temp:
@@ -60,10 +61,19 @@ def save(
         found = {source: job.result() for source, job in hashing.items()}
         _check_stated(model, found)
         content = manifest.build(model, files, {source.path: one.sha256 for source, one in found.items()})
+        if model.alignment is not None:
+            content |= _device_part(model, temp, options)
         (temp / MANIFEST).write_text(manifest.text(content) + "\n", encoding="utf-8")
         if check is not None:
             check(temp, content)
     return content
+
+
+def _device_part(model: Model, folder: Path, options: WriteOptions) -> dict[str, Any]:
+    """Export what the device computed into `folder`; returns what the manifest says of it."""
+    from subcut.compiler import device_data
+
+    return device_data.export_with_manifest(model, folder, link=options.link, bin_type=options.bin_type)
 
 
 def _check_stated(model: Model, found: Mapping[SourceFile, Digests]) -> None:

@@ -25,6 +25,7 @@ LAYERS = [
     ("subcut.compiler.alignment",),
     ("subcut.passes",),
     ("subcut.compiler.pipeline", "subcut.compiler.manifest"),
+    ("subcut.compiler.device_data", "subcut.compiler.commands"),
     ("subcut.compiler.export", "subcut.compiler.conversion"),
     ("subcut.compiler.verification",),
     ("subcut.emulator",),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from subcut.compiler.formats.ascend.offline import OfflineModel, OfflineOp, OfflineOutput
+from subcut.compiler.formats.ascend.offline import OfflineModel, OfflineOp, OfflineTensor
 
 
 def translated(model: OfflineModel, quantised: OfflineModel) -> OfflineModel:
@@ -22,7 +22,7 @@ def translated(model: OfflineModel, quantised: OfflineModel) -> OfflineModel:
                 origins[op.name, k] = output.origin_name, k if output.origin_index is None else output.origin_index
             elif op.original_names is None:
                 origins[op.name, k] = op.name, k
-    return replace(model, ops=tuple(_operator(op, names, origins) for op in model.ops))
+    return replace(model, ops=[_operator(op, names, origins) for op in model.ops])
 
 
 def _operator(
@@ -37,10 +37,10 @@ def _operator(
 
 
 def _output(
-    op: OfflineOp, k: int, output: OfflineOutput, origins: dict[tuple[str, int], tuple[str, int]]
-) -> OfflineOutput:
+    op: OfflineOp, k: int, output: OfflineTensor, origins: dict[tuple[str, int], tuple[str, int]]
+) -> OfflineTensor:
     """What the quantised model calls the tensor is translated; a tensor it does not give out has no origin."""
-    name, index = output.origin_name, output.origin_index
+    name, index = output.origin_name or "", output.origin_index
     if not name and op.original_names is None:
         name = op.name
     key = (name, k if index is None else index)

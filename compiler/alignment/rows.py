@@ -51,15 +51,13 @@ class _Finder:
         if found:
             others = ", ".join(f"`{holder.op.name}:{holder.output}`" for holder in found)
             return Row(value, name, index, kinds.AMBIGUOUS, f"ambiguous: {others} all claim to hold it")
-        return (
-            self._inside(value, name, index) or self._forwarded(value, name, index) or self._absent(value, name, index)
-        )
+        row = self._inside(value, name, index) or self._forwarded(value, name, index)
+        return row or Row(value, name, index, kinds.ABSENT, f"removed by the compiler: nothing offline covers `{name}`")
 
     def _held(self, value: Value, name: str, index: int, holder: Holder) -> Row:
         output = holder.op.outputs[holder.output]
-        layout = output.origin_format if output.origin_format != "RESERVED" else ""
-        row = Row(value, name, index, kinds.EXACT, f"exact: {holder.how}", holder.op.name, holder.output, layout)
-        row.shape = output.origin_shape
+        row = Row(value, name, index, kinds.EXACT, f"exact: {holder.how}", holder.op.name, holder.output)
+        row.layout, row.shape = output.origin_layout or output.dump_layout or "", output.origin_shape
         if holder.op.type == "Data":
             aipp = [reader for reader, _ in self.holders.readers.get((holder.op.name, 0), []) if reader.type == "Aipp"]
             if aipp:
@@ -114,7 +112,7 @@ class _Finder:
             return None
         reason = row.reason
         if row.aligned:
-            reason = f"{row.reason} of `%{row.value.name}`, whose numbers `{name}`, removed by the compiler, passes on"
+            reason = f"{row.reason}, of `%{row.value.name}`: the compiler removed `{name}`, which only reshapes it"
         return Row(value, name, index, row.kind, reason, row.holder, row.output, row.layout, row.shape)
 
 

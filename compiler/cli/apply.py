@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from subcut.compiler.cli import options
-from subcut.compiler.cli.cut import log
 from subcut.compiler.cli.loading import ModelLoader
+from subcut.compiler.cli.log import log
 from subcut.compiler.cli.progress import Bar
 from subcut.compiler.errors import user_error
 from subcut.compiler.export import save
@@ -31,6 +31,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", type=Path, help="a .subcut file")
     parser.add_argument("--no-infer", action="store_true", help="do not infer the types of edges")
     parser.add_argument("--no-fold", action="store_true", help="keep inputs whose value follows from static shapes")
+    parser.add_argument(
+        "--strict", action="store_true", help="what is not aligned at an edge, or in doubt, is an error"
+    )
+    options.add_bin_type(parser)
     options.add_output(parser, "the folder that the result folders are made in (default: the current one)")
     parser.add_argument(
         "--verify", action="store_true", help="run original and cut, and compare, before a folder appears"
@@ -50,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
             model.selection, model.options = cuts[at]
             manifests.append(_cut(model, folder, file, args, bar))
             if not args.quiet and not args.json:
-                bar.print(log(model, folder))
+                bar.print(log(model, folder, manifests[-1]))
     if args.json:
         print(text(manifests))
     return 0
@@ -58,10 +62,16 @@ def run(args: argparse.Namespace) -> int:
 
 def _cut(model: Model, folder: Path, file: SelectionFile, args: argparse.Namespace, bar: Bar) -> dict[str, Any]:
     bar.stage(folder.name)
-    pipeline = Pipeline(*cutting(infer=not args.no_infer, fold=not args.no_fold))
+    if file.offline is not None:
+        from subcut.compiler.alignment.twin import TwinOptions, attach
+
+        attach(model, TwinOptions(*file.offline))
+    align = file.offline is not None
+    infer, fold = not args.no_infer, not args.no_fold
+    pipeline = Pipeline(*cutting(infer=infer, fold=fold, align=align, strict=args.strict))
     pipeline.run(model)
     check = _verifier(file, args).check if args.verify else None
-    written = WriteOptions(link=args.link, progress=bar.advance)
+    written = WriteOptions(link=args.link, progress=bar.advance, bin_type=args.bin_dtype)
     return save(model, folder, options=written, force=args.force, check=check)
 
 

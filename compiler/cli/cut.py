@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from subcut.compiler.cli import options
+from subcut.compiler.cli.log import log
 from subcut.compiler.cli.progress import Bar
 from subcut.compiler.errors import UserError, user_error
 from subcut.compiler.export import default_folder, load, save
@@ -30,6 +31,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_model(parser)
     parser.add_argument("selection", metavar="SELECTION", nargs="?", help="what to keep, such as 'from conv1 to relu3'")
     options.add_output(parser)
+    options.add_device(parser)
+    options.add_bin_type(parser)
     options.add_passes(parser)
     group = parser.add_argument_group("verification")
     group.add_argument(
@@ -46,6 +49,13 @@ def run(args: argparse.Namespace) -> int:
         with timing.phase("read"):
             model = load(args.model, options.read_options(args))
         gc.freeze()
+        device = options.twin_options(args)
+        if device is not None:
+            from subcut.compiler.alignment.twin import attach
+
+            bar.stage("aligning")
+            with timing.phase("attach"):
+                attach(model, device)
         bar.stage("cutting")
         pipeline = _pipeline(args, timing)
         pipeline.run(model)
@@ -56,14 +66,14 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(text(manifest))
     elif not args.quiet:
-        print(log(model, folder))
+        print(log(model, folder, manifest))
     return 0
 
 
 def write(model: Model, pipeline: Pipeline, args: argparse.Namespace, bar: Bar) -> tuple[dict[str, Any], Path]:
     """Write the result folder; returns the manifest and where it is."""
     check = _check(args, bar) if args.verify else None
-    written = WriteOptions(link=args.link, progress=bar.advance)
+    written = WriteOptions(link=args.link, progress=bar.advance, bin_type=args.bin_dtype)
     force = args.force and args.output is not None
     while True:
         folder = args.output or default_folder(Path.cwd())
@@ -89,25 +99,6 @@ def _check(args: argparse.Namespace, bar: Bar) -> Callable[[Path, dict[str, Any]
     return check
 
 
-def log(model: Model, folder: Path) -> str:
-    """The log of rows D6 and D9: every input that was added, in the format's notation, and every operator kept."""
-    lines: list[str] = []
-    report = model.report
-    assert report is not None
-    for edge in report.inputs:
-        if edge.new is not None and edge.new is not edge.value:
-            lines += [model.dialect.input_heading, model.dialect.input_text(edge.new).rstrip()]
-    for value, type, source in report.folded:
-        lines.append(f"Fold Constant:{value.name} {type} from {source}")
-    for note in model.notes.get("rewired", []):
-        verb = "writes" if note["operand"].startswith("top") else "reads"
-        lines.append(f"Rewire:{note['operator']} {verb} {note['to']} instead of {note['from']}")
-    lines += [f"Limit:{note['what']}" for note in model.notes.get("limits", [])]
-    lines.append("Export Layer:" + ",".join(op.label for op in report.operators))
-    lines.append(f"Output Path:{folder}")
-    return "\n".join(lines)
-
-
 def _pipeline(args: argparse.Namespace, timing: Timing) -> Pipeline:
     if args.passes is not None:
         steps = parse_passes(args.passes)
@@ -115,7 +106,9 @@ def _pipeline(args: argparse.Namespace, timing: Timing) -> Pipeline:
             raise user_error("bad-arguments", "a selection and `--passes` say the same thing twice", help="give one")
         pipeline = Pipeline(*steps)
     elif args.selection is not None:
-        pipeline = standard(args.selection, infer=not args.no_infer, fold=not args.no_fold)
+        align = args.om is not None
+        infer, fold = not args.no_infer, not args.no_fold
+        pipeline = standard(args.selection, infer=infer, fold=fold, align=align, strict=args.strict)
     else:
         raise user_error("no-selection", "nothing is selected", help="say what to keep: `from A to B`, or `all`")
     _check_name(args.print_ir_after, pipeline)

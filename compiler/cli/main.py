@@ -22,6 +22,7 @@ COMMANDS = {
     "apply": "make every cut of a selection file",
     "check": "check a selection file against its model, or pin it anew",
     "fmt": "bring selection files into canonical form",
+    "align": "say where an offline model and a device's dumps have each tensor",
     "list": "list operators and tensors",
     "show": "print the model, or a selection of it, as MLIR text",
     "explain": "say why each edge of a cut is an edge",

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from subcut.compiler.formats import ReadOptions
+
+if TYPE_CHECKING:
+    from subcut.compiler.alignment.twin import TwinOptions
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
@@ -31,6 +35,52 @@ def read_options(args: argparse.Namespace) -> ReadOptions:
     """What `add_model` collected."""
     return ReadOptions(
         weights=args.weights, phase=args.phase, level=args.level, stages=tuple(args.stage), signature=args.signature
+    )
+
+
+def add_device(parser: argparse.ArgumentParser) -> None:
+    """The offline model and what the device did."""
+    group = parser.add_argument_group("device")
+    group.add_argument("--om", type=Path, metavar="F", help="the offline model: .om, its JSON, or ge_proto_*.txt")
+    group.add_argument("--dump", type=Path, metavar="DIR", help="the device's dumps: any level of the dump tree")
+    group.add_argument("--quant", type=Path, metavar="F", help="AMCT's quantisation information, *_quant.json")
+    for name, what in EXECUTION.items():
+        group.add_argument(f"--dump-{name.replace('_', '-')}", metavar=name.upper(), help=what)
+    for name, what in {"fed": "what the device was fed, per input", "answer": "what it answered, per output"}.items():
+        files = f"{what} of the whole model: .bin or .npy"
+        group.add_argument(f"--{name}", type=Path, action="append", default=[], metavar="F", help=files)
+    group.add_argument("--strict", action="store_true", help="what is not aligned at an edge, or in doubt, is an error")
+
+
+EXECUTION = {
+    "time": "the run: the folder of its time (default: the newest)",
+    "device": "the device's number",
+    "model": "the folder of the model",
+    "model_id": "the folder of the model's number",
+    "index": "which execution (default: the newest)",
+}
+"""The levels of a dump tree, and what choosing one is good for."""
+
+
+def twin_options(args: argparse.Namespace) -> TwinOptions | None:
+    """What `add_device` collected; None without an offline model. Raises UserError for options that need one."""
+    from subcut.compiler.alignment.twin import TwinOptions
+    from subcut.compiler.errors import user_error
+
+    if args.om is None:
+        given = [name for name in ("dump", "quant", "fed", "answer", "strict") if getattr(args, name)]
+        if given:
+            raise user_error("no-offline-model", f"`--{given[0]}` needs the offline model too", help="`--om net.om`")
+        return None
+    execution = {name: value for name in EXECUTION if (value := getattr(args, f"dump_{name}")) is not None}
+    return TwinOptions(args.om, args.dump, args.quant, execution, tuple(args.fed), tuple(args.answer))
+
+
+def add_bin_type(parser: argparse.ArgumentParser) -> None:
+    """The type of the raw files."""
+    choices = ["float16", "float32", "bfloat16", "original"]
+    parser.add_argument(
+        "--bin-dtype", choices=choices, default="float16", help="the type of floats in .bin files (default: float16)"
     )
 
 

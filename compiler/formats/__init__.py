@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from subcut.compiler.errors import ModelError
-from subcut.compiler.ir.graph import Model
+from subcut.compiler.ir.graph import Model, Op, Value
 from subcut.compiler.storage.rope import Progress
 
 if TYPE_CHECKING:
@@ -51,8 +51,10 @@ class WriteOptions:
 
     stem: str = "dump"
     link: bool = False
-    """ONNX: weights stay where they are, and the cut points at them."""
+    """ONNX: weights stay where they are, and the cut points at them; dump files are linked and not copied."""
     progress: Progress | None = None
+    bin_type: str = "float16"
+    """Aligned models: the element type of the `.bin` files of what a device computed, `device_data.BIN_TYPES`."""
     final: Path | None = None
     """Where the folder will be in the end, for relative paths to the original."""
 
@@ -87,6 +89,32 @@ class Runner(Protocol):
         not taken is missing from the result. Raises MissingExtra where the framework is not installed.
         """
         ...
+
+
+class Pieces(Protocol):
+    """A model that is run piece by piece, as an emulator of a device does; a format's `pieces` module offers it."""
+
+    def run(
+        self,
+        feeds: Mapping[Value, np.ndarray[Any, Any]],
+        fetch: Sequence[Value],
+        weights: Mapping[Op, Sequence[np.ndarray[Any, Any]]],
+    ) -> list[np.ndarray[Any, Any]]:
+        """Compute `fetch` from `feeds`, which are any tensors of the main graph, stored ones included.
+
+        `weights` take the place of what operators store themselves (Caffe's blobs). Only what lies between is run.
+        """
+        ...
+
+    def close(self) -> None:
+        """Give back what was held open."""
+        ...
+
+
+def open_pieces(name: str, model: Model) -> Pieces:
+    """A model of a format, made ready to be run piece by piece. Raises MissingExtra without the framework."""
+    module = importlib.import_module(FORMATS[name] + ".pieces")
+    return cast(Pieces, module.Pieces(model))
 
 
 def package(name: str) -> Format:

@@ -9,6 +9,9 @@ from typing import Protocol
 
 from subcut.compiler.ir.graph import Op, Value
 
+DUMP_DATA = "dump_data"
+"""The folder of a result folder that dump files go into (row D5)."""
+
 EXACT = "exact"
 """The offline model names the tensor."""
 GUESS = "guess"

@@ -22,7 +22,7 @@ from support.caffe_nets import (
 )
 from support.models import fetched, shared
 
-from subcut.compiler.cli.cut import log
+from subcut.compiler.cli.log import log
 from subcut.compiler.errors import ModelError, UserError
 from subcut.compiler.formats import ReadOptions, package
 from subcut.compiler.formats.caffe import claims
@@ -152,7 +152,7 @@ def test_a_cut_without_weights_that_needs_some_says_so(tmp_path: Path) -> None:
     model = net(tmp_path, HEAD + fully("fc", "x", "y") + relu)
     manifest, _ = cut(model, "all", tmp_path / "out")
     assert manifest["limits"][0]["what"].startswith("no weights: layer `fc` needs some")
-    assert "Limit:no weights" in log(model, tmp_path / "out")
+    assert "Limit:no weights" in log(model, tmp_path / "out", manifest)
     manifest, _ = cut(net(tmp_path, HEAD + fully("fc", "x", "y") + relu), "act", tmp_path / "bare")
     assert "limits" not in manifest
 

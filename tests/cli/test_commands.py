@@ -57,7 +57,9 @@ def manifest(folder: Path) -> dict[str, Any]:
 @pytest.mark.parametrize("ending", FORMATS)
 def test_the_log_says_what_was_added_and_kept(ending: str, tmp_path: Path) -> None:
     done = subcut(digits(ending), BLOCK, "-o", "out", cwd=tmp_path)
-    assert done.stdout == f"{ADDED[ending]}\nExport Layer:{','.join(kept(ending))}\nOutput Path:out\n"
+    lines = [re.sub(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d ", "<time> ", line) for line in done.stdout.splitlines()]
+    added = f"<time> {ADDED[ending]}".splitlines()
+    assert lines == [*added, f"<time> Export Layer:{','.join(kept(ending))}", "<time> Output Path:out"]
     assert done.stderr == ""
     assert names(tmp_path) == ["out"]
     assert names(tmp_path / "out") == FILES[ending]

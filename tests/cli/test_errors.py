@@ -218,7 +218,7 @@ def test_three_nearest_names_are_shown(tmp_path: Path) -> None:
 
 
 ARGUMENTS = {
-    "an unknown option": (["MODEL", "all", "--outptu", "x"], "bad-arguments", "did you mean `--output`?"),
+    "an unknown option": (["MODEL", "all", "--outptu", "x"], "bad-arguments", "did you mean `--output`"),
     "an option cut short": (["MODEL", "all", "--verif"], "bad-arguments", "did you mean `--verify`"),
     "no selection": (["MODEL"], "no-selection", "say what to keep"),
     "no model": (["cut"], "bad-arguments", "MODEL"),

@@ -1,0 +1,60 @@
+"""Whether an offline model was made of this model, as far as names tell (row S2)."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import PurePosixPath, PureWindowsPath
+
+from subcut.compiler.formats.ascend.offline import OfflineModel
+from subcut.compiler.ir.graph import Model
+
+
+def identity_warnings(model: Model, offline: OfflineModel) -> list[str]:
+    """A sentence where the name that the offline model records is none of this model's, and one for the framework."""
+    found: list[str] = []
+    files = [source.path for source in model.sources[:1]]
+    mine = {_plain(name) for name in [model.name, *(path.stem for path in files), *(path.name for path in files)]}
+    theirs = _recorded(offline)
+    if theirs and not mine & {_plain(name) for name in theirs}:
+        shown = " / ".join(f"`{name}`" for name in dict.fromkeys(theirs))
+        called = files[0].name if files else model.name
+        found.append(f"the offline model was made of {shown}, and this model is `{called}`")
+    framework = {"caffe": "Caffe", "tf": "TensorFlow", "onnx": "Onnx"}.get(model.dialect.name, "")
+    if offline.framework and framework and offline.framework.lower() != framework.lower():
+        found.append(f"the offline model was made of a {offline.framework} model, and this is {framework}")
+    return found
+
+
+def _recorded(offline: OfflineModel) -> list[str]:
+    """The names that an offline model records of what it was made of: ATC's `--model`, and its own name."""
+    names = [offline.name] if offline.name else []
+    source = option(offline.command, "model")
+    if source:
+        base = (PureWindowsPath if "\\" in source else PurePosixPath)(source)
+        names = [base.stem, *names]
+    return names
+
+
+def option(command: str, name: str) -> str:
+    """The value of an option of a recorded `atc` command line; empty where it is not given."""
+    words = arguments(command)
+    for at, word in enumerate(words):
+        if word == f"--{name}" and at + 1 < len(words):
+            return words[at + 1]
+        if word.startswith(f"--{name}="):
+            return word.partition("=")[2]
+    return ""
+
+
+def arguments(command: str) -> list[str]:
+    """The words of a recorded command line; the record has lost its quotes, so a lone one is a letter."""
+    try:
+        return shlex.split(command)
+    except ValueError:
+        return command.split()
+
+
+def _plain(name: str) -> str:
+    """A name without ending and the number that ATC adds to a graph (`net_0`), for comparison."""
+    return re.sub(r"(_0)?(\.\w+)?$", "", name).lower()

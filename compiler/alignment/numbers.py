@@ -1,0 +1,103 @@
+"""The numbers of a tensor as the device had them, in the original's layout, shape and element type."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from subcut.compiler.alignment.stored import Dumps
+from subcut.compiler.device.dumps.record import DumpTensor
+from subcut.compiler.device.layouts import LayoutError, decode, to_origin
+from subcut.compiler.errors import user_error
+from subcut.compiler.ir.alignment import Row, Stored
+from subcut.compiler.ir.types import TensorType, numpy_dtype
+from subcut.compiler.number_files import read_npy
+
+if TYPE_CHECKING:
+    import numpy as np
+
+_FOUR_AXES = ("NCHW", "NHWC", "HWCN", "CHWN")
+
+
+def read_numbers(row: Row, dumps: Dumps | None) -> np.ndarray[Any, Any]:
+    """What the device had of the tensor of `row`, which must be stored.
+
+    Raises LayoutError where the stored shape does not fit the original's.
+    """
+    stored = row.stored
+    assert stored is not None
+    if stored.direction in ("fed", "answer"):
+        return whole_file(row, stored.path)
+    assert dumps is not None
+    tensor = dump_tensor(dumps, stored)
+    data = memoryview(tensor.data.file.data)[tensor.data.start : tensor.data.stop]
+    array = decode(data, tensor.type_name, tensor.shape)
+    shape = tensor.original_shape or row.shape or _static(row)
+    layout = row.layout or _default_layout(tensor, shape)
+    if layout in _FOUR_AXES and shape is not None and len(shape) != 4:
+        layout = "ND"
+    return _fitted(to_origin(array, tensor.layout, layout, shape, group=tensor.group), row)
+
+
+def dump_tensor(dumps: Dumps, stored: Stored) -> DumpTensor:
+    """The record of a tensor in its dump file."""
+    file = dumps.read(stored.path)
+    assert file is not None
+    tensors = file.inputs if stored.direction == "input" else file.outputs
+    return next(tensor for tensor in tensors if tensor.index == stored.index)
+
+
+def _default_layout(tensor: DumpTensor, shape: Sequence[int] | None) -> str:
+    """Where nothing names the original's layout: the one that the dump does, or NCHW as most networks have."""
+    if tensor.origin is not None and tensor.origin.layout not in ("", "RESERVED"):
+        return tensor.origin.layout
+    return "NCHW" if shape is not None and len(shape) == 4 else "ND"
+
+
+def whole_file(row: Row, path: Path) -> np.ndarray[Any, Any]:
+    """The tensor of a `.npy`, or of the raw bytes of one in the original's shape and element type."""
+    import numpy as np
+
+    if path.suffix == ".npy":
+        return _fitted(read_npy(path), row)
+    type, shape = row.value.type, _static(row) or row.shape
+    element = type.element if isinstance(type, TensorType) and type.element else "f32"
+    size = path.stat().st_size
+    count = int(np.prod(shape)) if shape is not None else -1
+    kinds = [numpy_dtype(name) for name in (element, "f16") if count < 0 or numpy_dtype(name).itemsize * count == size]
+    if not kinds:
+        message = f"{path} has {size} bytes, and `%{row.value.name}` is {type}"
+        raise user_error("wrong-size", message, help="give the file of this tensor")
+    return _fitted(np.fromfile(path, kinds[0]), row)
+
+
+def _fitted(array: np.ndarray[Any, Any], row: Row) -> np.ndarray[Any, Any]:
+    """In the shape and element type of the original, where these are known and the count of elements fits."""
+    type = row.value.type
+    shape = _static(row) or row.shape
+    if shape is not None and array.shape != shape:
+        if array.size != _count(shape):
+            if len(array.shape) != len(shape):
+                raise LayoutError(f"the device stored {array.shape}, and the original is {shape}")
+        else:
+            array = array.reshape(shape)
+    if isinstance(type, TensorType) and type.element not in (None, "str"):
+        wanted = numpy_dtype(type.element or "f32")
+        if wanted != array.dtype and (wanted.kind == "f" or array.dtype.name == "bfloat16"):
+            array = array.astype(wanted)
+    return array
+
+
+def _static(row: Row) -> tuple[int, ...] | None:
+    type = row.value.type
+    if isinstance(type, TensorType) and type.static and type.shape is not None:
+        return tuple(int(dim) for dim in type.shape if isinstance(dim, int))
+    return None
+
+
+def _count(shape: Sequence[int]) -> int:
+    count = 1
+    for dim in shape:
+        count *= dim
+    return count

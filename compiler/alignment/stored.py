@@ -1,0 +1,88 @@
+"""Which dump file has a tensor: that of the operator that made it, else that of one that read it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from subcut.compiler.alignment.holders import Holders, Port
+from subcut.compiler.device.dumps.reader import read_dump
+from subcut.compiler.device.dumps.record import DumpFile
+from subcut.compiler.device.dumps.tree import DumpTree, Entry
+from subcut.compiler.errors import ModelError
+from subcut.compiler.ir.alignment import Stored
+
+
+class Dumps:
+    """The dumps of one execution, looked up by offline operator. Files are opened when they are asked for, once."""
+
+    def __init__(self, tree: DumpTree, holders: Holders) -> None:
+        self.tree = tree
+        self.holders = holders
+        self.problems: dict[Path, str] = {}
+        """Files that could not be read, and why."""
+        self.long_names: dict[Path, str] = {}
+        """What files with a hashed name are really called."""
+        self._read: dict[Path, DumpFile | None] = {}
+        self._entries: dict[str, list[Entry]] = {}
+
+    def files(self, operator: str) -> list[Entry]:
+        """The runs of an operator in the execution, the newest last; a run has a file, or one a slice."""
+        entries = self._entries.get(operator)
+        if entries is None:
+            entries = self._entries[operator] = self.tree.find(operator)
+            for file in (file for entry in entries for file in entry.files):
+                if file.path.name != file.name.text:
+                    self.long_names[file.path] = file.name.text
+        return entries
+
+    def read(self, path: Path) -> DumpFile | None:
+        """What a file says; None where it is damaged, which `problems` then tells."""
+        if path not in self._read:
+            try:
+                self._read[path] = read_dump(path)
+            except ModelError as error:
+                self._read[path] = None
+                self.problems[path] = str(error)
+        return self._read[path]
+
+    def find(self, port: Port) -> tuple[Stored | None, str]:
+        """Where an offline tensor is stored, or why it is not."""
+        own = self._of(port[0], "output", port[1], "")
+        if own is not None:
+            return own, ""
+        for reader, slot in self._readers(port):
+            found = self._of(reader, "input", slot, f"as the stored input {slot} of `{reader}`, which reads it")
+            if found is not None:
+                return found, ""
+        return None, self._why_not(port)
+
+    def _readers(self, port: Port) -> Iterator[Port]:
+        """Who reads a tensor, those first that read it as it is."""
+        for current in [port, *self.holders.passed_on(port)]:
+            for reader, slot in self.holders.readers.get(current, []):
+                yield reader.name, slot
+
+    def _of(self, operator: str, direction: str, index: int, note: str) -> Stored | None:
+        entries = self.files(operator)
+        for entry in reversed(entries):
+            file = self.read(entry.path)
+            tensors = [] if file is None else file.inputs if direction == "input" else file.outputs
+            if any(tensor.index == index and len(tensor.data) for tensor in tensors):
+                if len(entries) > 1:
+                    note = ", ".join(filter(None, [note, f"the last of {len(entries)} runs of `{operator}`"]))
+                return Stored(entry.path, direction, index, note)
+        return None
+
+    def _why_not(self, port: Port) -> str:
+        operator = port[0]
+        entries = self.files(operator)
+        if any(entry.path in self.problems for entry in entries):
+            return f"the dump file of `{operator}` is damaged"
+        if any((file := self.read(entry.path)) and file.inputs and not file.outputs for entry in entries):
+            return f"the dump of `{operator}` has inputs only: dump mode was input"
+        if entries:
+            return f"the dump of `{operator}` has no output {port[1]}"
+        if any(self.files(reader) for reader, _ in self._readers(port)):
+            return f"no dump file of `{operator}`, and those that read it have no inputs: dump mode was output"
+        return f"no dump file of `{operator}`, nor of who reads it"
