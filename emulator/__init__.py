@@ -1,1 +1,6 @@
-"""A device that is none: fuses, rounds and stores as an Ascend does, and writes the offline model and its dumps."""
+"""An emulator of the device: computes an original model as an Ascend device does, and writes what it would."""
+
+from subcut.emulator.emulate import Emulated, emulate
+from subcut.emulator.recorder import DumpOptions
+
+__all__ = ["DumpOptions", "Emulated", "emulate"]

@@ -11,16 +11,22 @@ from numpy.typing import NDArray
 from subcut.compiler.errors import MissingExtra, user_error
 from subcut.compiler.formats.caffe.lower import UnknownShape, build
 from subcut.compiler.formats.caffe.lowering.program import Program, is_external, to_proto
-from subcut.compiler.ir.graph import Model
+from subcut.compiler.ir.graph import Model, Op
 
 Array = NDArray[Any]
 
 
-def run(model: Model, feeds: Mapping[str, Array], fetch: Sequence[str]) -> dict[str, Array]:
+def run(
+    model: Model,
+    feeds: Mapping[str, Array],
+    fetch: Sequence[str],
+    blobs: Mapping[Op, Sequence[Array]] | None = None,
+) -> dict[str, Array]:
     """Compute the tensors `fetch` (float32) from the tensors `feeds`, whose shapes take the place of those stated.
 
-    Only the layers on the way are lowered. A recurrent layer starts from a state of zeros. Raises UserError
-    `not-lowerable`, `missing-input` or `run-failed`, MissingExtra where onnx or onnxruntime is not installed.
+    Only the layers on the way are lowered; `blobs` take the place of what layers store. A recurrent layer starts from
+    a state of zeros. Raises UserError `not-lowerable`, `missing-input` or `run-failed`, MissingExtra where onnx or
+    onnxruntime is not installed.
     """
     given = {name: np.asarray(array, np.float32, order="C") for name, array in feeds.items()}
     result = {name: given[name] for name in fetch if name in given}
@@ -28,12 +34,12 @@ def run(model: Model, feeds: Mapping[str, Array], fetch: Sequence[str]) -> dict[
     if not rest:
         return result
     try:
-        program = build(model, rest, {name: array.shape for name, array in given.items()})
+        program = build(model, rest, {name: array.shape for name, array in given.items()}, blobs)
     except UnknownShape as error:
         # A shape that follows from numbers (what a Filter lets through): compute so far, and go on from there.
         if not error.tensors or given.keys() & error.tensors:
             raise
-        return run(model, given | run(model, given, error.tensors), fetch)
+        return run(model, given | run(model, given, error.tensors, blobs), fetch, blobs)
     for name in program.inputs:
         if name not in given:
             raise user_error("missing-input", f"the tensor `%{name}` is needed to run the net and is not given")

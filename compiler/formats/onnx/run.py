@@ -56,7 +56,7 @@ def _stored(value: Value) -> Any:
 
 def _run(model: Model, feeds: Mapping[str, Any], fetch: Sequence[str]) -> list[Any]:
     with tempfile.TemporaryDirectory(prefix="subcut-") as folder:
-        session, failures = _session(model, fetch, Path(folder))
+        session, failures = session_of(_content(model, fetch, Path(folder)), folder)
         needed = {one.name for one in session.get_inputs()}
         optional = {one.name for one in session.get_overridable_initializers()}
         missing = sorted(needed - set(feeds))
@@ -71,8 +71,8 @@ def _run(model: Model, feeds: Mapping[str, Any], fetch: Sequence[str]) -> list[A
             raise user_error("cannot-run", f"onnxruntime fails: {_first_line(error)}") from None
 
 
-def _session(model: Model, fetch: Sequence[str], folder: Path) -> tuple[Any, tuple[type[Exception], ...]]:
-    """A session that gives out `fetch`, and what onnxruntime may raise."""
+def session_of(content: bytes, folder: str = "") -> tuple[Any, tuple[type[Exception], ...]]:
+    """A session of a serialised ModelProto whose external data is in `folder`, and what onnxruntime may raise."""
     runtime = _onnxruntime()
     state = runtime.capi.onnxruntime_pybind11_state
     names = ("Fail", "InvalidArgument", "InvalidGraph", "InvalidProtobuf", "NotImplemented", "RuntimeException")
@@ -82,8 +82,8 @@ def _session(model: Model, fetch: Sequence[str], folder: Path) -> tuple[Any, tup
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.use_deterministic_compute = True
     options.log_severity_level = 4
-    options.add_session_config_entry(_FOLDER, str(folder))
-    content = _content(model, fetch, folder)
+    if folder:
+        options.add_session_config_entry(_FOLDER, folder)
     try:
         return runtime.InferenceSession(content, options, providers=["CPUExecutionProvider"]), failures
     except failures as error:

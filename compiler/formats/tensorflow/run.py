@@ -49,10 +49,10 @@ def run(model: Model, feeds: Arrays, fetch: Sequence[str]) -> dict[str, np.ndarr
     try:
         with graph.as_default():
             tf.graph_util.import_graph_def(tf.compat.v1.GraphDef.FromString(rope.bytes()), name="")
-        with tf.compat.v1.Session(graph=graph, config=_config(tf)) as session:
+        with tf.compat.v1.Session(graph=graph, config=session_config(tf)) as session:
             return _Run(graph, session, flow_of(model.main), fed).fetch(wanted)
     except (tf.errors.OpError, ValueError, TypeError, DecodeError) as error:
-        raise user_error("cannot-run", f"TensorFlow cannot run the model: {_complaint(error)}") from None
+        raise user_error("cannot-run", f"TensorFlow cannot run the model: {complaint(error)}") from None
 
 
 class _Run:
@@ -60,7 +60,7 @@ class _Run:
 
     def __init__(self, graph: Any, session: Any, flow: Flow, fed: Mapping[Value, Any]) -> None:
         self.graph, self.session, self.flow, self.fed = graph, session, flow, fed
-        self.feed_dict = {self._tensor(value): _as_fed(self._tensor(value), array) for value, array in fed.items()}
+        self.feed_dict = {self._tensor(value): as_fed(self._tensor(value), array) for value, array in fed.items()}
 
     def fetch(self, wanted: Mapping[str, Value | None]) -> dict[str, Any]:
         """All that have a value, in one run but for what decides the branches."""
@@ -69,7 +69,7 @@ class _Run:
         names = [name for name, value in present.items() if value in alive]
         tensors = [self._tensor(present[name]) for name in names]
         arrays: list[Any] = self.session.run(tensors, self.feed_dict) if tensors else []
-        return {name: _plain(array) for name, array in zip(names, arrays, strict=True)}
+        return {name: plain(array) for name, array in zip(names, arrays, strict=True)}
 
     def _alive(self, values: Iterable[Value]) -> set[Value]:
         """Those that no branch not taken holds; asks for what decides a branch only when the branch around it lives."""
@@ -105,21 +105,23 @@ def _tensor(name: str) -> str:
     return name if ":" in name else f"{name}:0"
 
 
-def _as_fed(tensor: Any, array: Any) -> Any:
+def as_fed(tensor: Any, array: Any) -> Any:
     """Numbers of a quantised type go in as the structured dtype that TensorFlow has for it."""
     dtype = tensor.dtype.as_numpy_dtype
     names = getattr(dtype, "names", None)
     return array.view(dtype) if names else array
 
 
-def _plain(array: Any) -> Any:
+def plain(array: Any) -> Any:
+    """What a session gave out as numpy has it, numbers of a quantised type as plain integers."""
     import numpy as np
 
     found: Any = np.asarray(array)
     return found.view(found.dtype[0]) if found.dtype.names else found
 
 
-def _config(tf: Any) -> Any:
+def session_config(tf: Any) -> Any:
+    """One thread, and nothing that rewrites the graph."""
     config = tf.compat.v1.ConfigProto(intra_op_parallelism_threads=1, inter_op_parallelism_threads=1)
     options = config.graph_options
     options.rewrite_options.disable_meta_optimizer = True
@@ -128,7 +130,7 @@ def _config(tf: Any) -> Any:
     return config
 
 
-def _complaint(error: Exception) -> str:
+def complaint(error: Exception) -> str:
     """What TensorFlow says in one line: the one above the place in the graph, where it names one."""
     lines = [line.strip() for line in (getattr(error, "message", "") or str(error)).splitlines() if line.strip()]
     places = [i for i, line in enumerate(lines) if line.startswith("[[")]
