@@ -16,6 +16,7 @@ from subcut.compiler.numbers import distance, same
 from subcut.compiler.pipeline import standard
 from subcut.compiler.verification import Verifier, feeds_of
 from subcut.dsl import words
+from support.onnx_corpus import checker_says
 
 REFUSALS = {
     "loop-cut",
@@ -38,6 +39,8 @@ class Outcome:
     absent: list[str] = field(default_factory=list)
     random: list[str] = field(default_factory=list)
     wrong: dict[str, str] = field(default_factory=dict)
+    invalid: dict[str, str] = field(default_factory=dict)
+    """What `onnx.checker` has against a cut of a model that it accepts."""
 
 
 def quote(name: str) -> str:
@@ -91,6 +94,7 @@ def check(
     """Make every cut, run the original once with every edge fetched, and every cut on the original's tensors."""
     options = options or ReadOptions()
     outcome, cuts = Outcome(), {}
+    valid = path.suffix == ".onnx" and not checker_says(path)
     for i, selection in enumerate(selections):
         try:
             model = load(path, options)
@@ -101,6 +105,8 @@ def check(
             (outcome.refused if error.code in REFUSALS else outcome.wrong)[selection] = str(error)
             continue
         cuts[selection] = (folder / str(i), manifest)
+        if valid and (said := checker_says(folder / str(i) / manifest["files"][0])):
+            outcome.invalid[selection] = said
     edges = [edge for _, manifest in cuts.values() for edge in [*manifest["inputs"], *manifest["outputs"]]]
     fetch = list(dict.fromkeys(edge["tensor"] for edge in edges))
     golden = Verifier(path, options, inputs).run_original(load(path, options), fetch)

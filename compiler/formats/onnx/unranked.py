@@ -17,18 +17,22 @@ EACH_WAY, FARTHEST = 2, 1000
 
 
 def check(model: Model) -> None:
-    """Refuse an output of unknown element type or rank; one of a model that has such edges itself is only noted.
+    """Refuse an output of unknown element type or rank, unless the user says so, or the original has such edges too.
 
     Raises UserError `untyped-edge`.
     """
     unknown = [value for value in model.main.outputs if not is_ranked(value.type or _stated(value))]
     if not unknown:
         return
-    if not _is_open(model):
-        raise UserError([_diagnostic(model, value) for value in unknown])
+    stated = model.options.outputs if model.options else {}
+    refused = [value for value in unknown if value not in stated or not _element(value)]
+    if refused and not _is_open(model):
+        raise UserError([_diagnostic(model, value) for value in refused])
     for value in unknown:
-        what = f"nobody knows the {_lacking(value)} of output `{value.name}`; the original has such edges too"
-        model.notes.setdefault("limits", []).append({"what": f"{what}: onnx.checker refuses both"})
+        what = (
+            f"the {_lacking(value)} of output `{value.name}` is known to nobody: it runs, and onnx.checker refuses it"
+        )
+        model.notes.setdefault("limits", []).append({"what": what})
 
 
 def _stated(value: Value) -> Type | None:
@@ -63,7 +67,8 @@ def _diagnostic(model: Model, value: Value) -> Diagnostic:
         reason = (
             f": {name} {_why(maker)}" if maker.results[0] is value else f": it follows from {name}, which {_why(maker)}"
         )
-    help = [f"state it in the selection: `; output %{value.name} : {_example(value)}`, with the real type"]
+    element = _element(value) or "f32"
+    help = [f"state it in the selection: `; output %{value.name} : 1x64x{element}`, with the real type"]
     if maker is not None and maker.type == "If" and maker.operands[0] is not None:
         deciding = [f"`%{root.name}`" for root in fold.static_roots(maker.operands[0])]
         if deciding:
@@ -73,13 +78,10 @@ def _diagnostic(model: Model, value: Value) -> Diagnostic:
     nearest = [f"`%{one.name}`" for one in _nearest(model, value)]
     if nearest:
         help.append(f"the nearest tensors that are known: {', '.join(nearest)}")
+    help.append(f"leave it open: `; output %{value.name} : *x{element}`; the cut runs, and onnx.checker refuses it")
     return Diagnostic(
         "untyped-edge", f"nobody knows the {_lacking(value)} of the output `%{value.name}`{reason}", help=help
     )
-
-
-def _example(value: Value) -> str:
-    return f"1x64x{_element(value) or 'f32'}"
 
 
 def _source(value: Value) -> Value:
