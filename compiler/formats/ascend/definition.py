@@ -6,16 +6,17 @@ once in memory.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import mmap
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Union
 
 from subcut.compiler.errors import ModelError
 from subcut.compiler.formats.ascend import compression, schema
 from subcut.compiler.storage.files import SourceFile, Span
-from subcut.compiler.storage.wire import LEN, VARINT, Buffer, WireError, bytes_field, fields
+from subcut.compiler.storage.wire import LEN, VARINT, WireError, bytes_field, fields
 
 NAME, VERSION, CUSTOM_VERSION, GRAPH, ATTRIBUTE = 1, 2, 3, 7, 11
 """Fields of ModelDef; a GraphDef's name and attributes have the same numbers."""
@@ -27,6 +28,8 @@ LEGACY_OP = 20
 BIG = 1 << 16
 """Records larger than this are taken apart on the wire, and not decoded with the tensors in them."""
 
+Data = Union[bytes, mmap.mmap]
+"""What slices are bytes of."""
 Place = tuple[int, int]
 """Start and stop of a record's content."""
 
@@ -47,7 +50,7 @@ class Definition:
     def __init__(
         self,
         path: Path,
-        data: Buffer,
+        data: Data,
         start: int,
         stop: int,
         *,
@@ -68,12 +71,12 @@ class Definition:
         with self.reading():
             self._scan()
             own = compression.tables(self._tables())
-        inherited = root.tables if root is not None else ()
-        self.tables = ((own,) if own is not None else ()) + inherited
+        inherited: tuple[compression.Tables, ...] = root.tables if root is not None else ()
+        self.tables: tuple[compression.Tables, ...] = (*([own] if own is not None else []), *inherited)
         """What compressed attribute names stand for, first the model's own tables."""
 
     @contextmanager
-    def reading(self, where: str = "") -> Iterator[None]:
+    def reading(self, where: str = "") -> Generator[None, None, None]:
         """Turn what decoding raises into a ModelError."""
         try:
             yield
@@ -148,7 +151,7 @@ class Definition:
         return slim(self.data, start, stop) if stop - start > BIG else self.data[start:stop]
 
 
-def slim(data: Buffer, start: int, stop: int, path: tuple[int, ...] = (OP_ATTRIBUTE, VALUE, TENSOR)) -> bytes:
+def slim(data: Data, start: int, stop: int, path: tuple[int, ...] = (OP_ATTRIBUTE, VALUE, TENSOR)) -> bytes:
     """An operator's record without the numbers of its stored tensors: small, however big the record is."""
     out = bytearray()
     for number, kind, tag_at, at, end in fields(data, start, stop):
@@ -159,8 +162,8 @@ def slim(data: Buffer, start: int, stop: int, path: tuple[int, ...] = (OP_ATTRIB
     return bytes(out)
 
 
-def stored_data(data: Buffer, start: int, stop: int) -> Place:
-    """Where the numbers of the tensor are that the entry of an attribute stores; an empty place where there are none."""
+def stored_data(data: Data, start: int, stop: int) -> Place:
+    """Where the numbers are of the tensor that the entry of an attribute stores; an empty place where it has none."""
     for wanted in (VALUE, TENSOR, TENSOR_DATA):
         for number, kind, _, at, end in fields(data, start, stop):
             if number == wanted and kind == LEN:

@@ -40,13 +40,12 @@ class AscendDialect(Dialect):
         """What the `Data` operators of the main graph give."""
         return [value for op in model.main.ops if op.type in INPUTS for value in op.results]
 
-    def check_region(self, graph: Graph, chosen: Mapping[Op, None]) -> None:
-        """Refuse any part of a model: it was compiled to run whole."""
-        if graph is not graph.model.main or len(chosen) < len(graph.ops):
-            raise whole_only(graph.model)
+    def needs_type(self, value: Value) -> tuple[bool, bool]:
+        """Nothing: no input is ever written."""
+        return False, False
 
     def add_input(self, graph: Graph, value: Value, start: Op, index: int) -> Value:
-        """Refuse: see `check_region`."""
+        """Refuse: a part of a compiled model does not run. Selecting and explaining one is allowed."""
         raise whole_only(graph.model)
 
     def prune(self, model: Model) -> bool:

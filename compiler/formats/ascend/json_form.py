@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import math
-from typing import Any
+from typing import Any, cast
 
 from subcut.compiler.formats.ascend import schema
 from subcut.compiler.formats.ascend.compression import expand
@@ -130,10 +130,8 @@ def loads(text: str | bytes) -> Any:
         tree = json.loads(text)
     except RecursionError:
         raise ValueError("values nested too deep") from None
-    if not isinstance(tree, dict):
-        raise ValueError("a JSON object is expected")
     model = schema.message("ModelDef")()
-    _fill(model, "ModelDef", tree, "", 0)
+    _fill(model, "ModelDef", _object(tree), "", 0)
     return model
 
 
@@ -159,7 +157,7 @@ class _Placed(ValueError):
 def _set(message: Any, name: str, field: schema.Field, value: Any, place: str, depth: int) -> None:
     scalar = field.kind in _SCALARS
     if field.repeated:
-        items = value if isinstance(value, list) else [value]
+        items: list[Any] = value if isinstance(value, list) else [value]
         if scalar:
             getattr(message, name).extend([_parse(item, field.kind, raw=True) for item in items])
             return
@@ -181,7 +179,7 @@ def _set(message: Any, name: str, field: schema.Field, value: Any, place: str, d
 def _object(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ValueError("an object is expected")
-    return value
+    return cast("dict[str, Any]", value)
 
 
 def _parse(value: Any, kind: str, *, raw: bool) -> Any:
@@ -192,7 +190,7 @@ def _parse(value: Any, kind: str, *, raw: bool) -> Any:
     if kind == "string":
         return _text(value).encode(errors="replace").decode()
     if kind == "float":
-        return math.nan if value is None else _float(float(value))
+        return math.nan if value is None else float_of(float(value))
     if kind == "bool":
         return bool(value)
     if kind in schema.ENUMS:
@@ -202,7 +200,7 @@ def _parse(value: Any, kind: str, *, raw: bool) -> Any:
     return value
 
 
-def _float(value: float) -> float:
+def float_of(value: float) -> float:
     """`value`, or infinity beyond what 32 bits hold."""
     return value if abs(value) < 3.4028235677973366e38 or value != value else math.copysign(math.inf, value)
 

@@ -163,6 +163,7 @@ class _Viewer:
     def __init__(self, definition: Definition) -> None:
         self.definition = definition
         self.wanted = _spellings(_OP_KEYS + _TENSOR_KEYS, definition.tables)
+        self.tensors: dict[bytes, OfflineTensor] = {}
         records = definition.attribute(FUSION_MODEL)
         self.scopes = iter(group_scopes(list(records.list.bt)) if records is not None else [])
 
@@ -182,7 +183,14 @@ class _Viewer:
                 tuple(record.subgraph_name),
             )  # fmt: skip
 
-    def _tensor(self, desc: Any) -> OfflineTensor:
+    def _tensor(self, raw: bytes) -> OfflineTensor:
+        """The tensor of a descriptor; many descriptors of a model are the same, byte by byte."""
+        known = self.tensors.get(raw)
+        if known is None:
+            known = self.tensors[raw] = self._described(schema.decode("ViewDesc", raw))
+        return known
+
+    def _described(self, desc: Any) -> OfflineTensor:
         found = self._attributes(desc.attr)
         layout, _, group = desc.layout.partition(":")
         shape = found.get("origin_shape")
@@ -198,9 +206,9 @@ class _Viewer:
     def _attributes(self, entries: Any) -> Mapping[str, Any]:
         """The wanted ones of these attributes, still encoded, as `AttrDef`s by their plain names."""
         found: dict[str, Any] = {}
-        for raw in entries:
-            size = raw[1] if len(raw) > 1 and raw[0] == 10 else 0
-            key = self.wanted.get(raw[2 : 2 + size])
+        wanted = self.wanted
+        for raw in entries:  # a key is short, and comes first: tag, length, text
+            key = wanted.get(raw[2 : 2 + raw[1]]) if len(raw) > 1 else None
             if key is not None:
                 found[key] = self._expanded(raw).value
         return found

@@ -6,7 +6,7 @@ functions of the model, because several operators may run one graph, and what th
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from subcut.compiler.errors import ModelError
@@ -17,6 +17,7 @@ from subcut.compiler.formats.ascend.dialect import OUTPUT, AscendDialect
 from subcut.compiler.formats.ascend.origin import TEXT, ModelOrigin
 from subcut.compiler.ir.graph import Graph, Model, Op, Value
 from subcut.compiler.ir.types import TensorType
+from subcut.compiler.storage.wire import WireError
 
 CONTROL = "-1"
 """The output index of an edge that carries no tensor."""
@@ -59,19 +60,20 @@ def _same(definition: Definition, record: GraphRecord, model: Model, main: Graph
     known = main or model.functions.get(record.name)
     if known is None or len(known.ops) != len(record.ops):
         return False
-    bare = schema.message("BareOp").FromString
-    with definition.reading(f"graph `{record.name}`"):
-        names = {_decoded(bare, definition.record(place)).name for place in record.ops}
-    return names == {op.name for op in known.ops}
+    return {bare.name for _, bare in bare_ops(definition, record)} == {op.name for op in known.ops}
 
 
-def _decoded(parse: Any, raw: bytes) -> Any:
+def bare_ops(definition: Definition, record: GraphRecord) -> Iterator[tuple[Place, Any]]:
+    """The operators of a graph, decoded as far as `BareOp` goes. Raises ModelError."""
     from google.protobuf.message import DecodeError
 
+    parse, at = schema.message("BareOp").FromString, (0, 0)
     try:
-        return parse(raw)
-    except DecodeError:
-        raise ValueError("an operator that cannot be decoded") from None
+        for at in record.ops:
+            yield at, parse(definition.record(at))
+    except (DecodeError, WireError):
+        message, where = "an operator that cannot be decoded", f"graph `{record.name}`"
+        raise ModelError(definition.path, message, offset=definition.offset(at), where=where) from None
 
 
 class _Reader:
@@ -84,21 +86,16 @@ class _Reader:
 
     def graph(self, definition: Definition, record: GraphRecord, graph: Graph) -> Graph:
         """Fill `graph` with the operators of a record."""
-        parse = schema.message("BareOp").FromString
         made: list[tuple[Op, Sequence[str]]] = []
         ops: dict[str, Op] = {}
-        for place in record.ops:
-            try:
-                bare = _decoded(parse, definition.record(place))
-            except ValueError as error:
-                message, where = str(error), f"graph `{record.name}`"
-                raise ModelError(definition.path, message, offset=definition.offset(place), where=where) from None
+        for place, bare in bare_ops(definition, record):
             op = self._op(bare, graph, definition, place)
             if ops.setdefault(op.name, op) is not op:
                 raise self._fail(op, "two operators have this name")
             made.append((op, bare.input))
         for op, edges in made:
-            self._connect(op, edges, ops, graph)
+            if edges:
+                self._connect(op, edges, ops, graph)
         graph.outputs = list(dict.fromkeys(v for op in graph.ops if op.type == OUTPUT for v in op.operands if v))
         return graph
 

@@ -35,7 +35,7 @@ def form_of(head: bytes, ending: str) -> str:
 
 
 def _is_definition(head: bytes) -> bool:
-    """Whether `head` is the beginning of a ModelDef: its graph begins in it, behind nothing but the fields before it."""
+    """Whether `head` is the beginning of a ModelDef: behind nothing but the fields before it, its graph begins."""
     at = 0
     try:
         while at < len(head):

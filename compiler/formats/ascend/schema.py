@@ -1,9 +1,9 @@
 """The graph engine's protobuf messages, in a descriptor pool of our own that collides with nobody's.
 
 Source: `ge_ir.proto` of the graph engine (names, numbers and types of the fields). Maps are lists of entries here,
-`*attr 10 AttrEntry`, which is the same on the wire and keeps the file's order. The `Bare` and `View` messages at the end read the same bytes
-and decode less. `attribute` finds or adds one by key,
-and `put` sets one from a Python value:
+`*attr 10 AttrEntry`, which is the same on the wire and keeps the file's order. The `Bare` and `View` messages at the
+end read the same bytes and decode less. `attribute` finds or adds an attribute by key, and `put` sets one from a
+Python value:
 
     model = message("ModelDef")(name="net", version=2)
     op = model.graph.add(name="net_0").op.add(name="conv1", type="Conv2D", id=1)
@@ -70,7 +70,7 @@ ShapeEnvSettingDef: specialize_zero_one 1 bool, dynamic_mode 2 int32
 BareOp: name 1 string, type 2 string, *input 5 string, *output_desc 34 BareDesc, *subgraph_name 35 string
 BareDesc: dtype 2 int32, shape 3 ShapeDef, layout 4 string
 ViewOp: name 1 string, type 2 string, *input 5 string, *attr 10 bytes, id 21 int64, stream_id 22 int64, *input_desc 33
-    ViewDesc, *output_desc 34 ViewDesc, *subgraph_name 35 string
+    bytes, *output_desc 34 bytes, *subgraph_name 35 string
 ViewDesc: dtype 2 int32, shape 3 ShapeDef, layout 4 string, *attr 5 bytes
 """
 """A message a line, and indented lines that go on: `field number type`, `*` before what is repeated."""

@@ -14,6 +14,7 @@ from typing import NoReturn
 from subcut.compiler.errors import ModelError
 from subcut.compiler.formats.ascend import schema
 from subcut.compiler.formats.ascend.escapes import unescape
+from subcut.compiler.formats.ascend.json_form import float_of
 from subcut.compiler.storage.wire import I32, VARINT, bytes_field, tag, varint
 
 _BLANK = re.compile(r"(?:[\s,;]+|#[^\n]*)*")
@@ -47,7 +48,8 @@ class _Frame:
 
 class _Parser:
     def __init__(self, path: Path, text: str) -> None:
-        self.path, self.text, self.at = path, text, 0
+        self.path, self.text = path, text
+        self.at: int = 0
         self.stack = [_Frame("ModelDef", 0, "")]
 
     def fail(self, message: str) -> NoReturn:
@@ -194,10 +196,8 @@ def _encode(field: schema.Field, raw: bytes, word: str) -> bytes:
     if field.kind == "bytes":
         return bytes_field(field.number, raw)
     if field.kind == "float":
-        value = float(word.rstrip("fF") if "inf" not in word.lower() else word)
-        return tag(field.number, I32) + struct.pack(
-            "<f", value if abs(value) < 3.4028235677973366e38 else value * 1e300
-        )
+        value = float(word if "inf" in word.lower() else word.rstrip("fF"))
+        return tag(field.number, I32) + struct.pack("<f", float_of(value))
     return tag(field.number, VARINT) + varint(_whole(field.kind, word))
 
 

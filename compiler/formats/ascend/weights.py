@@ -11,9 +11,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from subcut.compiler.errors import ModelError
-from subcut.compiler.formats.ascend.definition import Definition, Place
+from subcut.compiler.formats.ascend.definition import Data, Definition, Place
 from subcut.compiler.storage.files import SourceFile
-from subcut.compiler.storage.wire import Buffer
 
 MERGED_OFFSET, LOCATION, OFFSET = "merged_offset", "location", "offset"
 
@@ -27,7 +26,7 @@ class Source:
     place: Place = (0, 0)
     size: int = 0
     """How many bytes there should be from the start of the place; 0 where nothing says so."""
-    data: Buffer | None = None
+    data: Data | None = None
     in_file: bool = False
     """Whether `place` counts bytes of the model file."""
     location: str = ""
