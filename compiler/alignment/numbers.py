@@ -10,7 +10,7 @@ from subcut.compiler.alignment.stored import Dumps
 from subcut.compiler.device.dumps.record import DumpTensor
 from subcut.compiler.device.layouts import LayoutError, decode, to_origin
 from subcut.compiler.errors import user_error
-from subcut.compiler.ir.alignment import Row, Stored
+from subcut.compiler.ir.alignment import Row
 from subcut.compiler.ir.types import TensorType, numpy_dtype
 from subcut.compiler.number_files import read_npy
 
@@ -30,22 +30,19 @@ def read_numbers(row: Row, dumps: Dumps | None) -> np.ndarray[Any, Any]:
     if stored.direction in ("fed", "answer"):
         return whole_file(row, stored.path)
     assert dumps is not None
-    tensor = dump_tensor(dumps, stored)
-    data = memoryview(tensor.data.file.data)[tensor.data.start : tensor.data.stop]
-    array = decode(data, tensor.type_name, tensor.shape)
-    shape = tensor.original_shape or row.shape or _static(row)
+    whole = dumps.tensor(stored)
+    tensor = whole.like
+    array = decode(whole.buffer().data, tensor.type_name, whole.shape)
+    shape = _sizes(tensor.original_shape) or _sizes(row.shape) or _static(row)
     layout = row.layout or _default_layout(tensor, shape)
     if layout in _FOUR_AXES and shape is not None and len(shape) != 4:
         layout = "ND"
-    return _fitted(to_origin(array, tensor.layout, layout, shape, group=tensor.group), row)
+    return _fitted(to_origin(array, tensor.layout, layout, shape, group=tensor.group or 1), row)
 
 
-def dump_tensor(dumps: Dumps, stored: Stored) -> DumpTensor:
-    """The record of a tensor in its dump file."""
-    file = dumps.read(stored.path)
-    assert file is not None
-    tensors = file.inputs if stored.direction == "input" else file.outputs
-    return next(tensor for tensor in tensors if tensor.index == stored.index)
+def _sizes(shape: Sequence[int] | None) -> tuple[int, ...] | None:
+    """A shape whose every size is known; the offline model writes -1 and -2 for others."""
+    return None if shape is None or any(size < 0 for size in shape) else tuple(shape)
 
 
 def _default_layout(tensor: DumpTensor, shape: Sequence[int] | None) -> str:
@@ -61,7 +58,7 @@ def whole_file(row: Row, path: Path) -> np.ndarray[Any, Any]:
 
     if path.suffix == ".npy":
         return _fitted(read_npy(path), row)
-    type, shape = row.value.type, _static(row) or row.shape
+    type, shape = row.value.type, _static(row) or _sizes(row.shape)
     element = type.element if isinstance(type, TensorType) and type.element else "f32"
     size = path.stat().st_size
     count = int(np.prod(shape)) if shape is not None else -1
@@ -75,7 +72,7 @@ def whole_file(row: Row, path: Path) -> np.ndarray[Any, Any]:
 def _fitted(array: np.ndarray[Any, Any], row: Row) -> np.ndarray[Any, Any]:
     """In the shape and element type of the original, where these are known and the count of elements fits."""
     type = row.value.type
-    shape = _static(row) or row.shape
+    shape = _static(row) or _sizes(row.shape)
     if shape is not None and array.shape != shape:
         if array.size != _count(shape):
             if len(array.shape) != len(shape):

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from subcut.compiler.alignment.holders import Holders, Port
-from subcut.compiler.device.dumps.reader import read_dump
-from subcut.compiler.device.dumps.record import DumpFile
+from subcut.compiler.device.dumps.slices import WholeDump, WholeTensor, combine
 from subcut.compiler.device.dumps.tree import DumpTree, Entry
 from subcut.compiler.errors import ModelError
 from subcut.compiler.ir.alignment import Stored
@@ -23,7 +22,7 @@ class Dumps:
         """Files that could not be read, and why."""
         self.long_names: dict[Path, str] = {}
         """What files with a hashed name are really called."""
-        self._read: dict[Path, DumpFile | None] = {}
+        self._read: dict[Path, WholeDump | None] = {}
         self._entries: dict[str, list[Entry]] = {}
 
     def files(self, operator: str) -> list[Entry]:
@@ -36,15 +35,25 @@ class Dumps:
                     self.long_names[file.path] = file.name.text
         return entries
 
-    def read(self, path: Path) -> DumpFile | None:
-        """What a file says; None where it is damaged, which `problems` then tells."""
-        if path not in self._read:
+    def read(self, entry: Entry) -> WholeDump | None:
+        """What the files of a run say; None where they are damaged, which `problems` then tells."""
+        if entry.path not in self._read:
             try:
-                self._read[path] = read_dump(path)
+                found = self._read[entry.path] = combine(entry)
+                said = [problem for file in found.files for problem in file.problems] + found.problems
+                if said:
+                    self.problems[entry.path] = "; ".join(said)
             except ModelError as error:
-                self._read[path] = None
-                self.problems[path] = str(error)
-        return self._read[path]
+                self._read[entry.path] = None
+                self.problems[entry.path] = str(error)
+        return self._read[entry.path]
+
+    def tensor(self, stored: Stored) -> WholeTensor:
+        """The record of a tensor that `find` found."""
+        whole = self._read[stored.path]
+        assert whole is not None
+        tensors = whole.inputs if stored.direction == "input" else whole.outputs
+        return next(tensor for tensor in tensors if tensor.like.index == stored.index)
 
     def find(self, port: Port) -> tuple[Stored | None, str]:
         """Where an offline tensor is stored, or why it is not."""
@@ -66,9 +75,9 @@ class Dumps:
     def _of(self, operator: str, direction: str, index: int, note: str) -> Stored | None:
         entries = self.files(operator)
         for entry in reversed(entries):
-            file = self.read(entry.path)
-            tensors = [] if file is None else file.inputs if direction == "input" else file.outputs
-            if any(tensor.index == index and len(tensor.data) for tensor in tensors):
+            whole = self.read(entry)
+            tensors = [] if whole is None else whole.inputs if direction == "input" else whole.outputs
+            if any(tensor.like.index == index and len(tensor.like.data) for tensor in tensors):
                 if len(entries) > 1:
                     note = ", ".join(filter(None, [note, f"the last of {len(entries)} runs of `{operator}`"]))
                 return Stored(entry.path, direction, index, note)
@@ -77,9 +86,9 @@ class Dumps:
     def _why_not(self, port: Port) -> str:
         operator = port[0]
         entries = self.files(operator)
-        if any(entry.path in self.problems for entry in entries):
+        if any(self.read(entry) is None for entry in entries):
             return f"the dump file of `{operator}` is damaged"
-        if any((file := self.read(entry.path)) and file.inputs and not file.outputs for entry in entries):
+        if any((whole := self.read(entry)) and whole.inputs and not whole.outputs for entry in entries):
             return f"the dump of `{operator}` has inputs only: dump mode was input"
         if entries:
             return f"the dump of `{operator}` has no output {port[1]}"

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from subcut.compiler.alignment.guess import Guesser
 from subcut.compiler.alignment.holders import Holders, data_inputs
 from subcut.compiler.alignment.identity import identity_warnings
+from subcut.compiler.alignment.numbers import read_numbers
 from subcut.compiler.alignment.quantised import translated
 from subcut.compiler.alignment.rows import all_rows, members
 from subcut.compiler.alignment.stored import Dumps
@@ -18,6 +20,10 @@ from subcut.compiler.formats.ascend.offline import OfflineModel, read_offline
 from subcut.compiler.ir import alignment as kinds
 from subcut.compiler.ir.alignment import Group, Row, Stored
 from subcut.compiler.ir.graph import Model, Op, Value
+from subcut.compiler.number_files import read_npy
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 @dataclass(frozen=True)
@@ -33,6 +39,8 @@ class TwinOptions:
     """Which execution: `time`, `device`, `model`, `model_id`, `index`."""
     fed: tuple[Path, ...] = ()
     """What the device was fed, in the order of the offline model's inputs: `.bin` or `.npy`."""
+    golden: Path | None = None
+    """Ground truth, `<operator>.<output>.<time>.npy`: numbers that names which are gone can be guessed by."""
     answers: tuple[Path, ...] = ()
     """What the device answered, in the order of the offline model's outputs: `.bin` or `.npy`."""
 
@@ -61,11 +69,27 @@ class Twin:
         self._names = model.dialect.compiled_names(model.main)
         self._members = members(model.main, self._names)
         self._whole = self._whole_files()
+        self._guess()
 
     def _open(self, options: TwinOptions) -> DumpTree:
         likely = [self.offline.name, self.offline.path.stem, *self.offline.graphs[:1]]
         assert options.dumps is not None
         return DumpTree.open(options.dumps, likely=likely, **options.execution)
+
+    def _guess(self) -> None:
+        """Look for the tensors that nothing names; a guess is never more than that."""
+        guesser = Guesser(self.holders, self._members, self.rows.values())
+        if self.options.golden is not None and self.dumps is not None:
+            truths = DumpTree.open(self.options.golden)
+            for row in self.rows.values():
+                files = truths.find_truth(row.operator, row.index) if row.kind == kinds.ABSENT else []
+                if files:
+                    guesser.by_numbers(row, read_npy(files[-1].path), self._numbers)
+        guesser.by_shape(self.rows.values())
+
+    def _numbers(self, row: Row) -> np.ndarray[Any, Any] | None:
+        self._look_up(row)
+        return read_numbers(row, self.dumps) if row.stored is not None else None
 
     def row(self, value: Value) -> Row | None:
         """Where `value` lies; its dump file is looked up the first time."""

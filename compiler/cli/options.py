@@ -44,6 +44,9 @@ def add_device(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--om", type=Path, metavar="F", help="the offline model: .om, its JSON, or ge_proto_*.txt")
     group.add_argument("--dump", type=Path, metavar="DIR", help="the device's dumps: any level of the dump tree")
     group.add_argument("--quant", type=Path, metavar="F", help="AMCT's quantisation information, *_quant.json")
+    group.add_argument(
+        "--golden", type=Path, metavar="DIR", help="ground truth .npy files, to guess by where names are gone"
+    )
     for name, what in EXECUTION.items():
         group.add_argument(f"--dump-{name.replace('_', '-')}", metavar=name.upper(), help=what)
     for name, what in {"fed": "what the device was fed, per input", "answer": "what it answered, per output"}.items():
@@ -68,12 +71,14 @@ def twin_options(args: argparse.Namespace) -> TwinOptions | None:
     from subcut.compiler.errors import user_error
 
     if args.om is None:
-        given = [name for name in ("dump", "quant", "fed", "answer", "strict") if getattr(args, name)]
+        given = [name for name in ("dump", "quant", "golden", "fed", "answer", "strict") if getattr(args, name)]
         if given:
             raise user_error("no-offline-model", f"`--{given[0]}` needs the offline model too", help="`--om net.om`")
         return None
     execution = {name: value for name in EXECUTION if (value := getattr(args, f"dump_{name}")) is not None}
-    return TwinOptions(args.om, args.dump, args.quant, execution, tuple(args.fed), tuple(args.answer))
+    return TwinOptions(
+        args.om, args.dump, args.quant, execution, fed=tuple(args.fed), golden=args.golden, answers=tuple(args.answer)
+    )
 
 
 def add_bin_type(parser: argparse.ArgumentParser) -> None:
