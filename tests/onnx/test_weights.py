@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import pytest
 from onnx.external_data_helper import set_external_data
 from support.onnx_corpus import checker_says
 from support.onnx_graphs import model, plain, save, weights
+from support.reflinks import reflinking_folder
 
 from subcut.compiler.errors import ModelError, UserError
 from subcut.compiler.export import load
@@ -275,6 +276,66 @@ def test_a_linked_cut_is_valid_where_the_file_has_one_name(tmp_path: Path) -> No
     cut(path, "from mm1 to mm2", tmp_path / "out", link=True)
     path.unlink()
     assert checker_says(tmp_path / "out/dump.onnx") == ""
+
+
+@pytest.fixture
+def sharing(tmp_path: Path) -> Iterator[Path]:
+    yield from reflinking_folder(tmp_path)
+
+
+@pytest.mark.parametrize("outside", [False, True], ids=["embedded", "external"])
+def test_a_reflink_pleases_the_checker_and_shares_the_blocks(outside: bool, sharing: Path) -> None:
+    path = external(sharing / "model") if outside else save("plain", sharing)
+    manifest = cut(path, "from mm2 to mul", sharing / "out", link=True)
+    assert {one["is"] for one in manifest["linked"]} == {"a reflink"}
+    assert "limits" not in manifest
+    assert checker_says(sharing / "out/dump.onnx") == ""
+    assert checker_says(path) == ""
+    golden = run.run(load(path), {"x": X}, ["a", "y"])
+    assert np.array_equal(outputs(sharing / "out/dump.onnx", {"a": golden["a"]})["y"], golden["y"])
+    clone = sharing / "out" / manifest["files"][1]
+    assert clone.stat().st_nlink == 1
+    before = clone.read_bytes()
+    for one in path.parent.rglob("*.*"):
+        if one.is_file() and one.parent != sharing / "out":
+            one.write_bytes(bytes(one.stat().st_size))
+    assert clone.read_bytes() == before, "changing the original leaves the cut alone"
+
+
+def test_a_reflink_takes_no_room(sharing: Path) -> None:
+    """16 MiB of weights, and a free space that is hardly less afterwards."""
+    tensor = weights("w", 2048, 2048)
+    info = onnx.helper.make_tensor_value_info
+    node = onnx.helper.make_node("MatMul", ["x", "w"], ["y"], name="mm")
+    graph = onnx.helper.make_graph([node], "g", [info("x", 1, [1, 2048])], [info("y", 1, [1, 2048])], [tensor])
+    onnx.save(model(graph), str(sharing / "m.onnx"))
+    os.sync()
+    free = os.statvfs(sharing).f_bavail * os.statvfs(sharing).f_frsize
+    cut(sharing / "m.onnx", "all", sharing / "out", link=True)
+    os.sync()
+    assert free - os.statvfs(sharing).f_bavail * os.statvfs(sharing).f_frsize < 4 << 20
+
+
+def test_a_hard_link_is_noted_as_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(link, "_reflink", lambda *_: False)
+    manifest = cut(save("plain", tmp_path), "mm1", tmp_path / "out", link=True)
+    assert "onnx.checker refuses it since 1.21" in manifest["limits"][0]["what"]
+    assert "hard link" in checker_says(tmp_path / "out/dump.onnx")
+
+
+@pytest.mark.parametrize("reflink", [False, True], ids=["hard link", "reflink"])
+def test_a_linked_file_must_be_the_one_that_was_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reflink: bool
+) -> None:
+    if reflink:
+        monkeypatch.setattr(link, "_reflink", lambda _, target: target.write_bytes(b"short"))
+    path = save("plain", tmp_path)
+    passes = standard("mm1").run(load(path))
+    path.rename(tmp_path / "moved.onnx")
+    save("plain", tmp_path)
+    with pytest.raises(ModelError, match="became shorter" if reflink else "replaced by another file"):
+        write(passes, tmp_path / "out", options=WriteOptions(link=True))
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_link_that_cannot_be_made_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,8 +2,8 @@
 
 ONNX allows external data only inside the model's own folder: `onnx.checker` and onnxruntime refuse absolute paths,
 `..` and symbolic links that lead out of it. So the original must appear inside the folder without being copied. A
-reflink (a copy that shares its blocks, on Btrfs or XFS) pleases everybody. Elsewhere a hard link
-is made: onnxruntime reads it, recent versions of `onnx.checker` refuse files with several hard links. See docs/onnx.md.
+reflink (a copy that shares its blocks, on Btrfs or XFS) pleases everybody. Elsewhere a hard link is made: onnxruntime
+reads it, `onnx.checker` refuses files with several hard links since version 1.21. See docs/onnx.md.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from subcut.compiler.errors import user_error
+from subcut.compiler.errors import ModelError, user_error
 from subcut.compiler.formats.onnx.placing import relative_location
 from subcut.compiler.storage.files import SourceFile
 
@@ -53,6 +53,7 @@ class Links:
                     f"the cut cannot be linked to `{file.path}`: {error.strerror}",
                     help="put the result on the same file system as the model, or leave out `--link`",
                 ) from None
+        _check(file, target, same=not shared)
         self.how.append("a reflink" if shared else "a hard link")
         self.made.append(target)
         return name
@@ -60,6 +61,18 @@ class Links:
     def notes(self) -> list[dict[str, str]]:
         """What the manifest says of the second names."""
         return [{"file": path.name, "is": how} for path, how in zip(self.made, self.how, strict=True)]
+
+
+def _check(file: SourceFile, target: Path, same: bool) -> None:
+    """Whether the second name has what was read: the path may have come to mean another file, or lost its end.
+
+    Raises ModelError.
+    """
+    found = os.stat(target)
+    if same and not os.path.samestat(found, os.fstat(file.fd)):
+        raise ModelError(file.path, "was replaced by another file while it was read")
+    if found.st_size < file.size:
+        raise file.shorter(found.st_size)
 
 
 def _reflink(file: SourceFile, target: Path) -> bool:

@@ -41,7 +41,8 @@ def write_model(model: Model, folder: Path, options: WriteOptions) -> list[Path]
         if links.made:
             model.notes["linked"] = links.notes()
         if "a hard link" in links.how:
-            _note(model, "the weights are reached by a hard link: onnxruntime reads it, onnx.checker refuses it")
+            what = "the weights are reached by a hard link: onnxruntime reads it, onnx.checker refuses it since 1.21"
+            model.notes.setdefault("limits", []).append({"what": what})
         return [path, *links.made]
     placer = DataFile(f"{path.name}.data", files)
     content = model_rope(model, placer)
@@ -70,10 +71,6 @@ def _write_hashed(content: Rope, path: Path, options: WriteOptions) -> str:
         checksum = beside.submit(sha1_of, content)
         content.write(path, options.progress)
     return checksum.result()
-
-
-def _note(model: Model, what: str) -> None:
-    model.notes.setdefault("limits", []).append({"what": what})
 
 
 def dialect_of(model: Model) -> OnnxDialect:
