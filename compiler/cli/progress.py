@@ -62,12 +62,12 @@ class Bar:
                 progress, task = self._shown
                 progress.update(task, completed=self._done, total=self._total)
 
-    def print(self, text: str) -> None:
-        """Print to standard output without disturbing the bar."""
+    def print(self, text: str, *, error: bool = False) -> None:
+        """Print to standard output, or to standard error, without disturbing the bar."""
         with self._lock:
             if self._shown is not None:
                 self._shown[0].stop()
-            print(text, flush=True)
+            print(text, file=sys.stderr if error else sys.stdout, flush=True)
             if self._shown is not None:
                 self._shown[0].start()
 
