@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from subcut.compiler.errors import user_error
 from subcut.compiler.ir.graph import Model, Op, Value, topological
-from subcut.emulator.kinds import FLOW, INPUT, image_layout, kind_of, role
+from subcut.emulator.kinds import FLOW, INPUT, image_layout, role
 
 
 class Plan:
@@ -24,7 +24,7 @@ class Plan:
                     f"`{op.label}` ({op.type}) decides while it runs what is computed, or calls a function",
                     help="a device's compiler unfolds it; cut out what is before or behind it, and emulate that",
                 )
-        self.names = self._names()
+        self.names = model.dialect.compiled_names(model.main)
         self.image = next((image_layout(op) for op in self.ops if op.attributes.get("data_format")), "")
         self.image = self.image or ("NHWC" if model.dialect.name == "tf" else "NCHW")
 
@@ -35,7 +35,7 @@ class Plan:
     def output_name(self, value: Value) -> str:
         """An output as the offline model lists it."""
         assert value.producer is not None
-        return f"{self.names.get(value.producer) or value.producer.label}:{value.index}"
+        return f"{self.names[value.producer]}:{value.index}"
 
     def needed_feeds(self) -> list[Value]:
         """The inputs that anything depends on."""
@@ -54,17 +54,6 @@ class Plan:
                 todo += op.reads()
         place = {op: i for i, op in enumerate(self.model.main.ops)}
         return topological(sorted(found, key=lambda op: place[op]))
-
-    def _names(self) -> dict[Op, str]:
-        """The operators' names; one without gets a name of its type and a number, as the device's parser does it."""
-        names: dict[Op, str] = {}
-        unnamed = 0
-        for op in self.model.main.ops:
-            names[op] = op.name
-            if not op.name and not self.model.dialect.is_stored(op):
-                names[op] = f"{kind_of(op).device}_{unnamed}"
-                unnamed += 1
-        return names
 
 
 def _outputs(model: Model) -> list[Value]:

@@ -35,7 +35,7 @@ class Request:
     soc: str
 
     def check(self) -> None:
-        """Raise UserError `bad-option` for a word that is none of those there are."""
+        """Raise UserError `bad-arguments` for a word that is none of those there are."""
         choices = [
             ("precision", self.precision, tuple(PRECISIONS)),
             ("dump mode", self.dump.mode, MODES),
@@ -43,7 +43,7 @@ class Request:
         ]
         for what, given, known in choices:
             if given not in known:
-                raise user_error("bad-option", f"there is no {what} `{given}`", help=f"there is {', '.join(known)}")
+                raise user_error("bad-arguments", f"there is no {what} `{given}`", help=f"there is {', '.join(known)}")
         for fault in self.faults:
             kind = fault.rpartition(":")[2]
             if ":" not in fault or kind not in KINDS:
@@ -57,23 +57,24 @@ class Request:
 def fed(model: Model, plan: Plan, inputs: Mapping[str, Array], seed: int) -> dict[Value, Array]:
     """The numbers of every input, those that are not given drawn from `seed`: standard normal, integers 0 or 1.
 
+    The empty name stands for the only input.
     Raises UserError `unknown-input`, `wrong-input`, and `cannot-feed` where a type is not known.
     """
     import numpy as np
 
-    values = {plan.input_name(value): value for value in plan.needed_feeds()}
-    values |= {value.name: value for value in plan.needed_feeds()}
+    needed = plan.needed_feeds()
+    values = {plan.input_name(value): value for value in needed} | {value.name: value for value in needed}
+    if "" in inputs and len(needed) == 1:
+        values[""] = needed[0]
     known = {name: values.get(name) or values.get(f"{name}:0") for name in inputs}
     unknown = [name for name, value in known.items() if value is None]
     if unknown:
-        has = ", ".join(f"`{plan.input_name(value)}`" for value in plan.needed_feeds())
-        raise user_error("unknown-input", f"the model has no input `{unknown[0]}`", help=f"it has {has}")
+        has = ", ".join(f"`{plan.input_name(value)}`" for value in needed)
+        which = f"the model has no input `{unknown[0]}`" if unknown[0] else "a file is given without an input's name"
+        raise user_error("unknown-input", which, help=f"it has {has}")
     given = {known[name]: np.asarray(array) for name, array in inputs.items()}
     random = np.random.default_rng(seed)
-    return {
-        value: _checked(value, given[value]) if value in given else _drawn(value, random)
-        for value in plan.needed_feeds()
-    }
+    return {value: _checked(value, given[value]) if value in given else _drawn(value, random) for value in needed}
 
 
 def _checked(value: Value, array: Array) -> Array:

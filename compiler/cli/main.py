@@ -23,10 +23,12 @@ COMMANDS = {
     "check": "check a selection file against its model, or pin it anew",
     "fmt": "bring selection files into canonical form",
     "align": "say where an offline model and a device's dumps have each tensor",
+    "convert": "convert dump files of a device: their tensors as .npy or .bin in any layout",
     "list": "list operators and tensors",
     "show": "print the model, or a selection of it, as MLIR text",
     "explain": "say why each edge of a cut is an edge",
     "verify": "prove that a cut computes what the original computes",
+    "emulate": "run a model as a device does: offline model and dumps",
 }
 """Every subcommand, and its line in `subcut --help`; each is the module of its name."""
 
