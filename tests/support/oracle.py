@@ -62,6 +62,12 @@ def convert_dumps(headers: dict[str, Any], out: Path, *arguments: str) -> dict[s
     return codes
 
 
+def fusion_rules(*files: Path) -> list[dict[str, Any]]:
+    """What the tool makes of an offline model's JSON (and AMCT's): per operator its group, relation and origins."""
+    rules: list[dict[str, Any]] = json.loads(_run("fusion", *map(str, files)).splitlines()[-1])
+    return rules
+
+
 def _run(*arguments: str) -> str:
     command = [sys.executable, "-B", str(SCRIPT), str(oracle()), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)

@@ -2,6 +2,7 @@
 
     python oracle_tool.py FOLDER layouts JOBS.npz RESULTS.npz   # each job: pair of layouts, shapes, group, flat array
     python oracle_tool.py FOLDER convert HEADERS.json ARGUMENTS…  # its command `convert`, for each dump in the headers
+    python oracle_tool.py FOLDER fusion OM.json [QUANT.json]      # its fusion rules: what it holds each output for
 
 The tool leaves the header of the ordinary dump form to a library that only its product has: HEADERS.json has what that
 library would say of each dump, and stands in for it. Everything else is the tool's own work.
@@ -57,9 +58,31 @@ def convert_dumps(headers_file: str, arguments: list[str]) -> None:
     print(json.dumps(codes))
 
 
+def print_fusion_rules(files: list[str]) -> None:
+    from vector_cmp.fusion_manager import fusion_rule_parser as rules
+
+    parsed = []
+    with redirect_stdout(io.StringIO()):
+        for name in files:
+            parsed.append(rules.FusionRuleParser(name))
+            parsed[-1].analysis_fusion_rule()
+        merged = rules.merge_fusion_rule(*parsed) if len(parsed) > 1 else parsed[0]
+        found = []
+        for group, ops in merged.fusion_op_name_to_op_map.items():
+            relation = rules.get_relation_for_fusion(ops).name
+            for op in ops:
+                outputs = [[desc.origin_name, desc.origin_output_index] for desc in op.output_desc]
+                about = {"op": op.op_name, "group": str(group), "relation": relation, "outputs": outputs}
+                skipped = bool(op.attr.quant_filter) or op.is_inner_node()
+                found.append({**about, "originals": op.attr.original_op_names, "skipped": skipped})
+    print(json.dumps(found))
+
+
 if __name__ == "__main__":
     sys.path.insert(0, sys.argv[1])
     if sys.argv[2] == "layouts":
         convert_layouts(sys.argv[3], sys.argv[4])
+    elif sys.argv[2] == "fusion":
+        print_fusion_rules(sys.argv[3:])
     else:
         convert_dumps(sys.argv[3], sys.argv[4:])
