@@ -15,6 +15,7 @@ from subcut.compiler.ir.selection import CutOptions
 from subcut.compiler.ir.stated import Contradiction, Stated
 from subcut.compiler.ir.types import TensorType
 from subcut.passes.base import Pass
+from subcut.passes.cut import take_output_types
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,7 @@ def _settle(model: Model, report: Report) -> None:
     except Contradiction as found:
         roots = [stands_for[new] for new in stated.roots(found.op)]
         raise UserError([_contradiction(found, roots or [*report.known], report, model.options)]) from None
+    take_output_types(report, model.options or CutOptions())
     if unchecked:
         model.notes.setdefault("limits", []).extend({"what": what} for what in unchecked)
 
@@ -83,9 +85,7 @@ def _contradiction(
     name = f"`{op.label}`" + (f" ({op.type})" if op.name else "")
     known = [(value.name, report.known[value]) for value in roots if report.known[value] is not None]
     help = [f"`%{name}` is {type} in the model" for name, type in known if "*" not in str(type)]
-    reads = [
-        f"`%{value.name}` as {value.type}" for value in op.operands if value is not None and value.type is not None
-    ]
+    reads = [f"`%{value.name}` as {value.type}" for value in op.reads() if value.type is not None]
     help += [f"`{op.label}` reads {', '.join(reads[:4])}"] if reads else []
     return Diagnostic("type-contradiction", f"with {what}, {name} cannot run: {found}", at, help)
 

@@ -50,8 +50,8 @@ class Cut(Pass):
         _find_outputs(selection, report, options)
         report.framework = self.infer
         report.known = _bind(model, options)
-        _infer(model, report, self.infer)
-        _take_output_types(report, options)
+        _infer_with_stated(model, report, self.infer)
+        take_output_types(report, options)
         changed = graph is not model.main
         if changed:
             _become_main(graph, report)
@@ -195,6 +195,20 @@ def _top(op: Op, graph: Graph) -> Op | None:
     return current
 
 
+def _infer_with_stated(model: Model, report: Report, framework: bool) -> None:
+    """Let what the user stated decide the other edges too, unless something outside the cut cannot take it."""
+    stated = {value: value.type for value in report.known}
+    before = {value: value.type for graph in model.graphs() for value in graph.values()} if stated else {}
+    _infer(model, report, framework)
+    if not stated or all(_complete(edge.value) for edge in report.inputs):
+        return
+    for value, type in {**before, **report.known}.items():
+        value.type = type
+    _infer(model, report, framework)
+    for value, type in stated.items():
+        value.type = type
+
+
 def _infer(model: Model, report: Report, framework: bool) -> None:
     """Find the types that inputs lack, and outputs where the format writes them down.
 
@@ -212,7 +226,7 @@ def _infer(model: Model, report: Report, framework: bool) -> None:
         model.dialect.infer(model, outputs, framework=framework)
 
 
-def _take_output_types(report: Report, options: CutOptions) -> None:
+def take_output_types(report: Report, options: CutOptions) -> None:
     """Take the types that the user stated of outputs, where nobody knows otherwise."""
     given_out = {edge.value for edge in report.outputs}
     for value, type in options.outputs.items():

@@ -63,13 +63,16 @@ class Stated:
         return " and ".join(f"`%{value.name}`" for value in self.known)
 
     def gaps(self) -> list[str]:
-        """What to say of the first operator that gives what nobody can type although all it reads is typed."""
+        """What to say of the first operator that gives what nobody knows the sizes of, although those of all it reads are.
+
+        One without a name gives nothing that could be read.
+        """
         for op in self.ops:
-            if all(_is_ranked(v) for v in op.operands if v) and not all(_is_ranked(v) for v in op.results if v.name):
-                what = (
-                    f"the type stated of {self.names} is not checked from `{op.label}` on: nobody knows what it gives"
-                )
-                return [f"{what} (it is a {op.type})"]
+            made = [value for value in op.results if value.name]
+            for known, what in ((_is_static, "sizes"), (_is_ranked, "type")):
+                if all(map(known, op.reads())) and not all(map(known, made)):
+                    end = f"nobody knows the {what} of what a {op.type} gives"
+                    return [f"the type stated of {self.names} is not checked from `{op.label}` on: {end}"]
         return []
 
 
@@ -107,6 +110,11 @@ def _unsized(type: Type | None) -> Type | None:
     if not isinstance(type, TensorType) or type.shape is None:
         return type
     return TensorType(type.element, (None,) * len(type.shape), type.layout)
+
+
+def _is_static(value: Value) -> bool:
+    type = value.type
+    return type.static if isinstance(type, TensorType) else type is not None
 
 
 def _is_ranked(value: Value) -> bool:

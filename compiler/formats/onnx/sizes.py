@@ -74,11 +74,30 @@ def _convolution(weights: int, bias: int) -> Rule:
         inner, outer = _dim(w, 1), _dim(w, 0)
         _same("the channels of its input", _dim(_at(op, 0), 1), inner * group if isinstance(inner, int) else None)
         _same("the size of its bias", _dim(_at(op, bias), 0), outer)
-        made = _shape(op.results[0])
-        if made is not None and any(d == 0 for d in made[2:]) and 0 not in (_at(op, 0) or ()):
-            raise ValueError(f"its kernel does not fit into {_text(_at(op, 0) or ())}")
+        _fit(op, _at(op, 0), w)
 
     return rule
+
+
+def _fit(op: Op, x: Shape | None, weights: Shape | None) -> None:
+    """The kernel must fit into the padded input."""
+    if x is None or weights is None or op.attributes.get("auto_pad", "NOTSET") not in ("NOTSET", "VALID"):
+        return
+    axes = len(x) - 2
+    pads, dilations = _integers(op, "pads", 0, 2 * axes), _integers(op, "dilations", 1, axes)
+    for i, (size, kernel) in enumerate(zip(x[2:], weights[2:], strict=False)):
+        if not isinstance(size, int) or not isinstance(kernel, int):
+            continue
+        room, extent = size + pads[i] + pads[i + axes], dilations[i] * (kernel - 1) + 1
+        if room < extent:
+            raise ValueError(f"its kernel spans {extent}, and of {_text(x)} there are {room}, padding included")
+
+
+def _integers(op: Op, name: str, default: int, count: int) -> list[int]:
+    """An attribute of so many numbers."""
+    value = op.attributes.get(name)
+    found = [one for one in value if isinstance(one, int)] if isinstance(value, list) else []
+    return found if len(found) == count else [default] * count
 
 
 def _transposed_convolution(op: Op) -> None:
@@ -193,6 +212,18 @@ def _gather(op: Op) -> None:
         raise ValueError(f"it takes element {outside[0]}, and there are {size}")
 
 
+def _pad(op: Op) -> None:
+    """What is mirrored must be there; the border itself is not repeated."""
+    x, pads = _at(op, 0), op.operands[1] if len(op.operands) > 1 else None
+    found = fold.follow(pads) if pads is not None and op.attributes.get("mode") == "reflect" else None
+    if x is None or found is None or not found.complete or len(found.array) != 2 * len(x):
+        return
+    for i, pad in enumerate(int(one) for one in found.array):
+        size = x[i % len(x)]
+        if isinstance(size, int) and pad >= size and pad > 0:
+            raise ValueError(f"it mirrors {pad} of {size} along axis {i % len(x)} of {_text(x)}")
+
+
 def _blocks(op: Op) -> None:
     x, block = _at(op, 0), _integer(op, "blocksize", 1)
     if x is None or len(x) != 4 or block < 1:
@@ -258,6 +289,7 @@ RULES: dict[str, Rule] = {
     "Reshape": _reshape,
     **dict.fromkeys(("LSTM", "GRU", "RNN"), _recurrent),
     "Gather": _gather,
+    "Pad": _pad,
     "DepthToSpace": _blocks,
     "SpaceToDepth": _blocks,
     "Einsum": _einsum,

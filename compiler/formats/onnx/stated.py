@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from subcut.compiler.errors import MissingExtra
@@ -72,8 +72,7 @@ def _infer(model: Model, stated: Stated, files: DataFiles) -> bool:
     found, problem = _strict(onnx, proto)
     if problem is not None:
         found = run_inference(onnx, proto)
-        _, before = _strict(onnx, _with_inputs(proto, stated.known))
-        if before is None or _place(before) != _place(problem):
+        if any(_blames(onnx, problem, weaker) for weaker in _with_weaker_inputs(proto, stated.known)):
             if found is not None:
                 take(model.main, found.graph)
             _raise(problem, nodes, stated)
@@ -96,6 +95,12 @@ def _strict(onnx: Any, proto: Any) -> tuple[Any, str | None]:
             continue
         return inferred, None
     return None, problem
+
+
+def _blames(onnx: Any, problem: str, weaker: Any) -> bool:
+    """Whether it is the stated types that inference objects to: it does not with those of `weaker`."""
+    _, before = _strict(onnx, weaker)
+    return before is None or _place(before) != _place(problem)
 
 
 def _raise(problem: str, nodes: list[Op], stated: Stated) -> None:
@@ -131,19 +136,24 @@ def _strip(proto: Any, stated: Stated) -> None:
                 info.ClearField("type")
             elif info.type.HasField("tensor_type"):
                 info.type.tensor_type.ClearField("shape")
-        bodies = [
-            one for node in graph.node for a in node.attribute for one in ([a.g] if a.HasField("g") else a.graphs)
-        ]
-        graphs += [(body, False) for body in bodies]
+        attributes = [attribute for node in graph.node for attribute in node.attribute]
+        graphs += [(body, False) for one in attributes for body in ([one.g] if one.HasField("g") else one.graphs)]
 
 
-def _with_inputs(proto: Any, known: Mapping[Value, Type | None]) -> Any:
-    """The model with what it says itself of the inputs whose types are stated."""
+def _with_weaker_inputs(proto: Any, known: Mapping[Value, Type | None]) -> Iterator[Any]:
+    """The model with what it says itself of the inputs whose types are stated, or with less than is stated."""
     names = {value.name: type for value, type in known.items()}
-    original = proto.__class__()
-    original.CopyFrom(proto)
-    for info in original.graph.input:
-        if info.name in names:
+    for typed in (True, False):
+        weaker = proto.__class__()
+        weaker.CopyFrom(proto)
+        for info in weaker.graph.input:
+            if info.name not in names:
+                continue
             type = names[info.name]
-            info.ClearField("type") if type is None else info.type.ParseFromString(encode_type(type))
-    return original
+            if type is not None:
+                info.type.ParseFromString(encode_type(type))
+            elif typed and info.type.HasField("tensor_type"):
+                info.type.tensor_type.ClearField("shape")
+            else:
+                info.ClearField("type")
+        yield weaker

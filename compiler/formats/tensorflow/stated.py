@@ -30,8 +30,7 @@ def settle(model: Model, stated: Stated, framework: bool) -> list[str]:
             unchecked = [f"{why} the type stated of {stated.names}: taken on trust"]
     except MissingExtra:
         unchecked = [f"TensorFlow is not installed: most of the type stated of {stated.names} is taken on trust"]
-    if not inferred:
-        _check_sizes(stated)
+    _check_sizes(stated, inferred)
     gaps = stated.gaps() if inferred else []
     stated.restore()
     return unchecked + gaps
@@ -64,10 +63,11 @@ def _place(problem: str) -> list[str]:
     return re.findall(r"\{\{node ([^}]+)\}\}", problem)
 
 
-def _check_sizes(stated: Stated) -> None:
+def _check_sizes(stated: Stated, inferred: bool) -> None:
     for op in stated.ops:
         try:
             sizes.check(op)
         except ValueError as error:
             raise Contradiction(op, str(error)) from None
-        sizes.pass_on(op)
+        if not inferred:
+            sizes.pass_on(op)
