@@ -58,9 +58,9 @@ def save(
     with ResultFolder(target, force=force, sources=[source.path for source in model.sources]) as temp:
         with no_collection():
             files = package(name).write(model, temp, replace(options, final=target))
-        found = {source: job.result() for source, job in hashing.items()}
-        _check_stated(model, found)
-        content = manifest.build(model, files, {source.path: one.sha256 for source, one in found.items()})
+            found = {source: job.result() for source, job in hashing.items()}
+            _check_stated(model, found)
+            content = manifest.build(model, files, {source.path: one.sha256 for source, one in found.items()})
         if model.alignment is not None:
             content |= _device_part(model, temp, options)
         (temp / MANIFEST).write_text(manifest.text(content) + "\n", encoding="utf-8")

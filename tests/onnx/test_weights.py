@@ -320,7 +320,8 @@ def test_a_hard_link_is_noted_as_a_limit(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(link, "_reflink", lambda *_: False)
     manifest = cut(save("plain", tmp_path), "mm1", tmp_path / "out", link=True)
     assert "onnx.checker refuses it since 1.21" in manifest["limits"][0]["what"]
-    assert "hard link" in checker_says(tmp_path / "out/dump.onnx")
+    version = tuple(int(one) for one in onnx.__version__.split(".")[:2])
+    assert ("hard link" in checker_says(tmp_path / "out/dump.onnx")) == (version >= (1, 21))
 
 
 @pytest.mark.parametrize("reflink", [False, True], ids=["hard link", "reflink"])
