@@ -22,7 +22,7 @@ from subcut.compiler.export import default_folder, load, save
 from subcut.compiler.formats import WriteOptions
 from subcut.compiler.ir.graph import Model
 from subcut.compiler.manifest import text
-from subcut.compiler.pipeline import Pipeline, Timing, parse_passes, standard
+from subcut.compiler.pipeline import Pipeline, Timing, no_collection, parse_passes, standard
 from subcut.passes import Pass
 
 
@@ -46,9 +46,10 @@ def run(args: argparse.Namespace) -> int:
     timing = Timing()
     with Bar(hidden=args.quiet or args.json) as bar:
         bar.stage("reading")
-        with timing.phase("read"):
+        # Frozen before any collection looks at it: the model is all in use.
+        with timing.phase("read"), no_collection():
             model = load(args.model, options.read_options(args))
-        gc.freeze()
+            gc.freeze()
         device = options.twin_options(args)
         if device is not None:
             from subcut.compiler.alignment.twin import attach

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from subcut.compiler.errors import user_error
@@ -222,18 +223,25 @@ def _infer_op(op: Op, *, check_blobs: bool = True) -> None:
 
     The blobs of a layer that is left out do not matter.
     """
-    from subcut.compiler.formats.caffe.shapes import infer_layer
+    from subcut.compiler.formats.caffe.shapes import STORING, infer_layer
 
     bottoms = [v.type.shape if v is not None and isinstance(v.type, TensorType) else None for v in op.operands]
     source = source_of(op)
     layer = op.origin
+    check_blobs = check_blobs and op.type in STORING
     stored = source.blobs(layer) if check_blobs and source is not None and isinstance(layer, LayerText) else []
     blobs = [blob.shape for blob in stored if blob is not None]
     known = blobs if len(blobs) == len(stored) else []
     shapes = infer_layer(op.type, op.attributes, bottoms, known, len(op.results))
     for value, shape in zip(op.results, shapes, strict=False):
-        found = TensorType("f32", shape, _layout(op, shape))
+        found = _float_type(shape, _layout(op, shape))
         value.type = value.type.merged(found) if isinstance(value.type, TensorType) else found
+
+
+@lru_cache(maxsize=1024)
+def _float_type(shape: tuple[Dim, ...] | None, layout: str) -> TensorType:
+    """One object for the many tensors of a net that are alike."""
+    return TensorType("f32", shape, layout)
 
 
 def _layout(op: Op, shape: tuple[Dim, ...] | None) -> str:

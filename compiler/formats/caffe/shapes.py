@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 
 from subcut.compiler.formats.caffe import shape_rules_basic as basic
 from subcut.compiler.formats.caffe import shape_rules_data as data
@@ -105,6 +106,12 @@ RULES: dict[str, Rule] = {
     "Upsample": forks.upsample,
 }
 
+STORING = frozenset(
+    "BatchNorm Bias Convolution ConvolutionDepthwise Deconvolution DepthwiseConvolution Embed InnerProduct LSTM "
+    "Normalize PReLU Parameter RNN Scale".split()
+)
+"""Types whose layers may need blobs of the weights file, and whose blobs have shapes that follow from parameters."""
+
 _PROBES = (1_000_003, 2_000_003)
 """Two sizes to try where a dimension is unknown: what comes out the same for both does not depend on it."""
 
@@ -121,10 +128,21 @@ def infer_layer(
     `attributes` have the names of the current generation; `blobs` are the shapes of what the layer stores, checked
     when given. Raises ValueError, saying why, where Caffe would refuse the layer.
     """
-    rule = RULES.get(op_type)
+    if attributes or blobs:
+        return _infer(Layer(op_type, attributes, bottoms, blobs, tops))
+    return list(_infer_plain(op_type, tuple(bottoms), tops))
+
+
+@lru_cache(maxsize=1024)
+def _infer_plain(op_type: str, bottoms: tuple[Dims | None, ...], tops: int) -> list[Dims | None]:
+    """Of a layer without parameters, which looks like many others."""
+    return _infer(Layer(op_type, {}, bottoms, (), tops))
+
+
+def _infer(layer: Layer) -> list[Dims | None]:
+    rule, tops = RULES.get(layer.type), layer.tops
     if rule is None or tops == 0:
         return [None] * tops
-    layer = Layer(op_type, attributes, bottoms, blobs, tops)
     try:
         found = rule(layer)
         _check_blobs(layer)
@@ -155,6 +173,8 @@ def _common(a: Dims | None, b: Dims | None) -> Dims | None:
 
 def required_blobs(op_type: str, attributes: Mapping[str, Attribute], bottoms: int = 1) -> int:
     """How many blobs a layer with that many bottoms must find in the weights file."""
+    if op_type not in STORING:
+        return 0
     layer = Layer(op_type, attributes, [None] * bottoms)
     if op_type in ("Convolution", "Deconvolution", *windows.DEPTHWISE):
         return 1 + layer.param("convolution_param").flag("bias_term", True)

@@ -122,17 +122,19 @@ class Frozen:
 
 def check_weights(chosen: Mapping[Op, None]) -> None:
     """Raise UserError `missing-weights` when a chosen layer needs blobs that its weights file lacks."""
-    from subcut.compiler.formats.caffe.shapes import required_blobs
+    from subcut.compiler.formats.caffe.shapes import STORING, required_blobs
 
     for op in chosen:
         source = source_of(op)
         if source is None or source.weights is None or not isinstance(op.origin, LayerText):
             continue
-        found = source.blobs(op.origin)
+        if op.type not in STORING and not op.origin.shared:
+            continue
         try:
             needed = required_blobs(op.type, op.attributes, len(op.operands))
         except ValueError as error:
             raise refused(op, str(error)) from None
+        found = source.blobs(op.origin)
         if None in found or len(found) < needed:
             raise missing(op, source)
 
