@@ -14,7 +14,7 @@ from subcut.emulator.offline import Desc, Node
 
 ALIGNED = 32
 """Bytes that the size of a tensor is rounded up to, when as many have been added."""
-MIDDLE = (CUSTOM := "1.11.z.0")
+CUSTOM = "1.11.z.0"
 """The version of the format that ATC writes."""
 
 

@@ -106,11 +106,12 @@ class Device:
         self._append(node, [held for held in inputs if held is not None], made, [value for value, *_ in outputs])
         return made
 
-    def output(self, values: Sequence[Value], elements: Sequence[str]) -> None:
+    def output(self, values: Sequence[Value]) -> None:
         """The end of the model: what it gives out, in the original layout and element type."""
         inputs: list[tuple[Node, int, Desc] | None] = []
-        for value, element in zip(values, elements, strict=True):
+        for value in values:
             held = self.laid_out(self.held[value], self.held[value].desc.origin_layout)
+            element = element_of(held.array.dtype)
             if held.desc.element != element and is_real(held.array):
                 held = self._cast(held, element)
             inputs.append((held.node, held.index, held.desc))

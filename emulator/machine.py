@@ -19,6 +19,7 @@ from subcut.emulator.fusion import ELEMENTWISE, MOST_SETTINGS, Group
 from subcut.emulator.kinds import BIAS, DECONV, MATMUL, NORM, NOTHING, POOL, RANDOM, RESHAPE, SCALE, kind_of, role
 from subcut.emulator.numerics import Precision, is_real
 from subcut.emulator.offline import Held, Node, Original
+from subcut.emulator.quantise import Quantised, can_quantise, run_quantised
 from subcut.emulator.statics import Statics
 from subcut.emulator.weights import Weights, weights_of
 
@@ -50,6 +51,7 @@ class Machine:
         self.names, self.outputs, self.faults, self.seed = names, set(outputs), faults, seed
         self.values: dict[Value, Array] = {}
         """What is computed and still read: real numbers in 32 bits, rounded."""
+        self.quantised: list[Quantised] = []
 
     @property
     def precision(self) -> Precision:
@@ -59,7 +61,7 @@ class Machine:
     def feed(self, value: Value, name: str, array: Array) -> None:
         """An input: the device has it as it is, and rounds it before it computes with it."""
         self.device.data(value, name, array)
-        self._keep(value, self.precision.rounded(array))
+        self.keep(value, self.precision.rounded(array))
 
     def run(self, group: Group) -> None:
         """Compute a group and append its operator."""
@@ -76,17 +78,18 @@ class Machine:
         self.values.pop(value, None)
         self.device.forget(value)
 
-    def _keep(self, value: Value, array: Array) -> None:
+    def keep(self, value: Value, array: Array) -> None:
+        """A tensor was computed, rounded as the device has it."""
         self.values[value] = array
         self.statics.saw(value, array)
 
     def _view(self, op: Op) -> None:
         source = next(v for v in op.operands if v is not None and not self.statics.is_static(v))
-        [array] = self._framework([op], [op.results[0]], {})
-        self._keep(op.results[0], array)
+        [array] = self.framework([op], [op.results[0]], {})
+        self.keep(op.results[0], array)
         self.device.view(op.results[0], source, array)
 
-    def _framework(
+    def framework(
         self,
         ops: Sequence[Op],
         fetch: Sequence[Value],
@@ -117,6 +120,9 @@ class Machine:
             assert found is not None
             weights, value = weights.followed_by(*found), op.results[0]
         fault = self.faults.get(group)
+        if (self.precision.quantise or (fault and fault.kind == "int8")) and can_quantise(group):
+            self.quantised.append(run_quantised(self, group, weights))
+            return
         kernel = self.precision.rounded(weights.kernel)
         bias = None if weights.bias is None else self.precision.rounded(weights.bias)
         if fault is not None:
@@ -124,15 +130,16 @@ class Machine:
         fed, blobs = weights.feeds(kernel)
         data = self.values[weights.data]
         fed[weights.data] = data if fault is None else fault.read(data)
-        [array] = self._framework([anchor], [anchor.results[0]], fed, blobs)
+        [array] = self.framework([anchor], [anchor.results[0]], fed, blobs)
         if bias is not None:
             array = array + weights.across(bias)
         if group.tail:
-            [array] = self._framework(group.tail, [group.last.results[0]], {value: array})
-        array = self._result(group, array)
+            [array] = self.framework(group.tail, [group.last.results[0]], {value: array})
+        array = self.result(group, array)
         self._append_weighted(group, weights, kernel, bias, array)
 
-    def _result(self, group: Group, array: Array) -> Array:
+    def result(self, group: Group, array: Array) -> Array:
+        """What a group gives out: rounded, and spoilt where it has a fault."""
         fault = self.faults.get(group)
         array = self.precision.rounded(array)
         if fault is not None:
@@ -143,7 +150,7 @@ class Machine:
         from dataclasses import replace
 
         layout = MATRIX if role(weights.op) == MATMUL else IMAGE
-        data = self._matrix(weights.data) if layout == MATRIX else self.device.demand(weights.data, layout)
+        data = self.matrix(weights.data) if layout == MATRIX else self.device.demand(weights.data, layout)
         stored = self.device.constant(
             replace(weights, kernel=kernel).stored(), weights.layout, weights.device, weights.group
         )
@@ -157,13 +164,13 @@ class Machine:
             inputs = [held for held in inputs if held is not None]
             inside = {v for op in group.ops for v in op.results}
             others = [v for op in group.tail for v in op.reads() if v not in inside]
-            inputs += [self._other(v, layout, array) for v in others]
+            inputs += [self.other(v, layout, array) for v in others]
         outputs = [self._output(group, group.last.results[0], array, layout if array.ndim in (2, 4) else "")]
         node = self._node(group)
         node.attributes |= {"groups": weights.group, "has_bias": bias is not None}
         self.device.operator(node, inputs, outputs)
 
-    def _matrix(self, value: Value) -> Held:
+    def matrix(self, value: Value) -> Held:
         """What a matrix product reads: images are flattened."""
         import numpy as np
 
@@ -178,7 +185,7 @@ class Machine:
         graph = value.graph
         return graph is None or graph.model.dialect.name != "caffe"
 
-    def _other(self, value: Value, layout: str, array: Array) -> Held:
+    def other(self, value: Value, layout: str, array: Array) -> Held:
         """What a fused operator reads besides: in the layout of the result where it has the rank for it."""
         if self.statics.is_static(value):
             found = self.precision.rounded(self.statics.array(value))
@@ -190,17 +197,17 @@ class Machine:
         fault = self.faults.get(group)
         results = self._results(group)
         read = {} if fault is None else self._misread(group, fault)
-        arrays = self._framework(group.ops, results, read)
+        arrays = self.framework(group.ops, results, read)
         if role(group.last) == RANDOM:
             arrays = [drawn(group.last, array, self.seed) for array in arrays]
-        arrays = [self._result(group, array) for array in arrays]
+        arrays = [self.result(group, array) for array in arrays]
         layout = self._layout(group, arrays[0])
         inputs: list[Held | None] = []
         inside = {v for op in group.ops for v in op.results}
         for op in group.ops:
             for value in op.operands:
                 if value is not None and value not in inside and not self._is_setting(group, value):
-                    inputs.append(self._other(value, layout, arrays[0]))
+                    inputs.append(self.other(value, layout, arrays[0]))
         outputs = [self._output(group, v, a, layout) for v, a in zip(results, arrays, strict=True)]
         self.device.operator(self._node(group), inputs, outputs, "f32" if role(group.last) == RANDOM else "")
 
@@ -236,7 +243,7 @@ class Machine:
         return ""
 
     def _output(self, group: Group, value: Value, array: Array, layout: str) -> Output:
-        self._keep(value, array)
+        self.keep(value, array)
         original = None
         if group.is_changed:
             element = "FLOAT" if is_real(array) else ""

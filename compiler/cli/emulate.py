@@ -46,9 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--name", default="", help="the offline model's name (default: the file's)")
     group.add_argument("--dump-mode", default="all", help="all, input, output or none (default: %(default)s)")
     group.add_argument("--dump-form", default="big", help="big, protobuf or nano (default: %(default)s)")
-    group.add_argument(
-        "--no-stream", action="store_true", help="name dump files without the stream, as older devices do"
-    )
+    group.add_argument("--no-stream", action="store_true", help="name dump files as older devices do")
     group.add_argument(
         "--hash-from", type=int, default=255, metavar="N", help="hash file names of more bytes (default: %(default)s)"
     )
@@ -75,8 +73,9 @@ def run(args: argparse.Namespace) -> int:
         force=args.force,
     )
     if args.json:
-        files = {"om": str(made.om), "json": str(made.json), "dumps": str(made.dumps), "groups": made.groups}
-        print(json.dumps(files, indent=2, ensure_ascii=False))
+        files = {"om": made.om, "json": made.json, "quantised": made.quantised, "dumps": made.dumps}
+        told = {what: str(path) for what, path in files.items() if path is not None}
+        print(json.dumps({**told, "groups": made.groups}, indent=2, ensure_ascii=False))
     elif not args.quiet:
         for name, originals in made.groups.items():
             print(name if originals == [name] else f"{name}  <-  {', '.join(originals)}")
