@@ -27,7 +27,7 @@ from subcut.compiler.errors import ModelError
 from subcut.compiler.storage.files import SourceFile, Span
 from subcut.compiler.storage.wire import LEN, VARINT, WireError, fields, read_varint
 
-FIELDS = 1 << 18
+FIELDS = 1 << 17
 """The most fields that a header is read with: no operator has as many, and a hostile file stops here."""
 PARTS = 1 << 14
 """The most tensors, buffers and workspaces."""
@@ -106,10 +106,9 @@ def read_header(file: SourceFile, start: int, stop: int) -> Header:
 def looks_whole(file: SourceFile) -> bool:
     """Whether the whole file may be one `DumpData`: its top level scans, and every field is of its kind."""
     try:
-        found = [_KINDS.get(number) == kind for number, kind, *_ in _Scan(file).fields(0, file.size)]
+        return all(_KINDS.get(number) == kind for number, kind, *_ in _Scan(file).fields(0, file.size))
     except WireError:
         return False
-    return all(found)
 
 
 def _header(scan: _Scan, start: int, stop: int) -> Header:

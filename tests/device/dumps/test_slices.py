@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,44 +10,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.dumps import TIME, plant
+from support.dumps import TIME, plant, ranges, write_pieces, write_threads
 
 from subcut.compiler.device.dumps.names import Ffts, make_name
 from subcut.compiler.device.dumps.slices import combine
 from subcut.compiler.device.dumps.tree import DumpTree
 from subcut.compiler.device.dumps.writer import NewDump, NewTensor, write_dump
-
-Bounds = Sequence[tuple[int, int]]
-
-
-def ranges(boxes: Sequence[Bounds]) -> list[Any]:
-    """`[thread][tensor][axis]` of one tensor."""
-    return [[[{"lower": low, "higher": high} for low, high in box]] for box in boxes]
-
-
-def write_threads(
-    folder: Path, whole: np.ndarray[Any, Any], boxes: Sequence[Bounds], cuts: list[int], *, header_shape: bool = True
-) -> None:
-    """One file a hardware thread, each with its part of an output, and of an input that is the same."""
-    said = {
-        "threadMode": True, "slice_instance_num": len(boxes), "outputCutList": [cuts], "inputCutList": [cuts],
-        "output_tensor_slice": ranges(boxes), "input_tensor_slice": ranges(boxes),
-    }  # fmt: skip
-    for thread, box in enumerate(boxes):
-        part = whole[tuple(slice(low, high) for low, high in box)]
-        one = NewTensor(part, "FLOAT", "ND", whole.shape if header_shape else part.shape, address=8)
-        name = make_name("Add", "x", 2, TIME + thread, stream=9, ffts=Ffts(4, 5, thread, 0))
-        write_dump(folder / name, NewDump("x", [one], [one], TIME, attributes={"_sgt_json_info": json.dumps(said)}))
-
-
-def write_pieces(folder: Path, parts: Sequence[np.ndarray[Any, Any]], cuts: Sequence[int], count: int) -> None:
-    """One file a slice that the compiler made."""
-    said = {"threadMode": False, "slice_instance_num": count, "outputCutList": [list(cuts)], "inputCutList": [[1, 1]]}
-    for number, part in enumerate(parts):
-        output = NewTensor(part, "FLOAT16", "ND", part.shape, address=8)
-        shared = NewTensor(np.float16([[7, 8]]), "FLOAT16", "ND", (1, 2), address=8)
-        name = make_name("Add", "x", 2, TIME - number, stream=9, ffts=Ffts(4, 5 + number, 0, 0), lxslice=number)
-        write_dump(folder / name, NewDump("x", [shared], [output], TIME, attributes={"json": json.dumps(said)}))
 
 
 def outputs(folder: Path, dtype: Any = np.float32) -> tuple[list[np.ndarray[Any, Any]], list[str]]:
