@@ -18,6 +18,7 @@ from subcut.compiler.number_files import read_npz
 from subcut.compiler.numbers import distance, same
 from subcut.compiler.storage.digest import sha256
 from subcut.compiler.storage.folder import MANIFEST
+from subcut.compiler.verification_sizes import not_verifiable, other_sizes, resized
 
 if TYPE_CHECKING:
     import numpy as np
@@ -85,7 +86,7 @@ class Verifier:
         weights = next((f for f in files if f.suffix == ".caffemodel"), None)
         cut = load(files[0], replace(self.options, weights=weights))
         edges = [*manifest["inputs"], *manifest["outputs"]]
-        golden = self.run_original(original, list(dict.fromkeys(edge["tensor"] for edge in edges)))
+        golden = self._golden(original, manifest, list(dict.fromkeys(edge["tensor"] for edge in edges)))
         feeds = feeds_of(cut, manifest, golden)
         if feeds is None:
             return [Row(edge["name"], edge["tensor"], ABSENT) for edge in manifest["outputs"]]
@@ -106,8 +107,26 @@ class Verifier:
         verdict = CLOSE if largest <= self.tolerance * max(scale, 1.0) else DIFFERENT
         return Row(edge["name"], edge["tensor"], verdict, largest)
 
-    def run_original(self, model: Model, fetch: Sequence[str]) -> dict[str, Any]:
-        """Run the original on the given inputs, or random ones of sizes that it runs with; what was fed comes along."""
+    def _golden(self, original: Model, manifest: Mapping[str, Any], fetch: Sequence[str]) -> dict[str, Any]:
+        """The original's tensors, in the sizes that the cut takes them in where the user stated others."""
+        golden = self.run_original(original, fetch)
+        if not any(other_sizes(manifest, golden)):
+            return golden
+        if self.inputs is not None:
+            raise not_verifiable(*next(other_sizes(manifest, golden)), f"`{self.inputs}` is of other sizes")
+        types = resized(original, original.dialect.feeds(original), manifest, golden)
+        golden = self.run_original(original, fetch, types)
+        for tensor, wanted, made in other_sizes(manifest, golden):
+            raise not_verifiable(tensor, wanted, made, "inputs of the same proportions do not give these sizes")
+        return golden
+
+    def run_original(
+        self, model: Model, fetch: Sequence[str], types: Mapping[str, TensorType] | None = None
+    ) -> dict[str, Any]:
+        """Run the original on the given inputs, or random ones of sizes that it runs with; what was fed comes along.
+
+        `types` are of random inputs that are to have other types than the model says.
+        """
         import numpy as np
 
         model.dialect.annotate(model)
@@ -116,9 +135,13 @@ class Verifier:
         if self.inputs is not None:
             given = _load_inputs(self.inputs, values)
         failure: SubcutError | None = None
-        for free in FREE_DIMS if any(_is_free(v.type) for v in values if v.name not in given) else (1,):
+        stated = {value: (types or {}).get(value.name, value.type) for value in values}
+        for free in FREE_DIMS if any(_is_free(type) for v, type in stated.items() if v.name not in given) else (1,):
             random = np.random.default_rng(self.seed)
-            feeds = {v.name: given[v.name] if v.name in given else _random(v, random, free) for v in values}
+            feeds = {
+                value.name: given[value.name] if value.name in given else _random(value.name, type, random, free)
+                for value, type in stated.items()
+            }
             try:
                 return {**feeds, **_execute(model, feeds, fetch)}
             except SubcutError as error:
@@ -206,15 +229,14 @@ def _is_free(type: Type | None) -> bool:
     return any(not isinstance(dim, int) and place > 0 for place, dim in _dims(type))
 
 
-def _random(value: Value, random: np.random.Generator, free: int) -> np.ndarray[Any, Any]:
+def _random(name: str, type: Type | None, random: np.random.Generator, free: int) -> np.ndarray[Any, Any]:
     """Random numbers for an input; a first dimension that is unknown is 1, others are `free`."""
     import numpy as np
 
-    type = value.type
     if not isinstance(type, TensorType) or type.element is None or type.shape is None:
         raise user_error(
             "cannot-feed",
-            f"the type of the input `{value.name}` is {type or 'unknown'}, for which no random numbers can be made",
+            f"the type of the input `{name}` is {type or 'unknown'}, for which no random numbers can be made",
             help="give it with `--inputs X.npz`",
         )
     shape = tuple(dim if isinstance(dim, int) else free if place else 1 for place, dim in _dims(type))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import re
 from collections.abc import Iterator, Mapping
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.commands import subcut
 from support.cuts import quote, random_selections
 from support.models import digits, fetched, shared
 
@@ -157,3 +159,81 @@ def check_made(what: str, manifest: Mapping[str, Any], folder: Path) -> bool:
             assert len(got) == len(edge["shape"]), what
             assert all(not isinstance(d, int) or d == s for d, s in zip(edge["shape"], got, strict=True)), what
     return True
+
+
+OTHER_BATCH = {
+    "prototxt": ("from pool1 to prob; input %conv1 : 8x16x8x8xf32", [8, 10]),
+    "onnx": ("from pool1 to prob; input %conv1_relu : 8x16x8x8xf32", [8, 10]),
+    "pb": ("from pool1 to prob; input %conv1_relu : 8x8x8x16xf32", [8, 10]),
+}
+
+
+@pytest.mark.parametrize("ending", OTHER_BATCH)
+def test_another_batch_is_taken_over_and_verified(ending: str, tmp_path: Path) -> None:
+    selection, shape = OTHER_BATCH[ending]
+    told = subcut(digits(ending), selection, "-o", tmp_path / "out", "--verify").stdout
+    assert "1 of 1 outputs equal bit by bit" in told
+    manifest = json.loads((tmp_path / "out/manifest.json").read_text())
+    assert manifest["outputs"][0]["shape"] == shape
+    assert "limits" not in manifest
+    assert "1 of 1 outputs equal" in subcut("verify", digits(ending), tmp_path / "out").stdout
+
+
+def test_another_picture_size_is_verified_where_the_net_can_be_reshaped(tmp_path: Path) -> None:
+    selection = "from pool1 to pool5; input %conv1 : 2x16x16x24xf32"
+    assert "1 of 1 outputs equal" in subcut(digits("prototxt"), selection, "-o", tmp_path / "out", "--verify").stdout
+    fixed = "from pool1 to pool5; input %conv1_relu : 2x16x16x24xf32"
+    refused = subcut(digits("onnx"), fixed, "-o", tmp_path / "onnx", "--verify", code=1).stderr
+    assert "error[not-verifiable]" in refused
+    assert "its input `data` is Nx1x8x8xf32" in refused
+    assert not (tmp_path / "onnx").exists()
+
+
+CONTRADICTIONS = {
+    "prototxt": ("from pool1; input %conv1 : 5x17x8x8xf32", "res2a_branch1", "32x17x1x1"),
+    "onnx": ("from pool1; input %conv1_relu : 5x17x8x8xf32", "res2a_branch1", "must be 16, not 17"),
+    "pb": ("from pool1; input %conv1_relu : 5x8x8x17xf32", "res2a_branch1", "multiple of input depth of filter (16)"),
+}
+
+
+@pytest.mark.parametrize("ending", CONTRADICTIONS)
+def test_a_contradiction_names_operator_type_and_what_it_expects(ending: str, tmp_path: Path) -> None:
+    selection, operator, expected = CONTRADICTIONS[ending]
+    told = subcut(digits(ending), selection, "-o", tmp_path / "out", code=1).stderr
+    stated = selection.partition(" : ")[2]
+    assert "error[type-contradiction]" in told
+    assert f"as {stated}, `{operator}`" in told
+    assert expected in told
+    assert " " * len("from pool1; ") + "^" * len(selection.partition("; ")[2]) in told
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("stated", ["5x16x8x8xi32", "5x16x8x8xf64", "5x16x8xf32"])
+def test_elements_and_rank_of_a_tensor_that_the_file_does_not_type(stated: str, tmp_path: Path) -> None:
+    """Nothing in the file says what `conv1_relu` makes; what reads it does."""
+    with pytest.raises(UserError) as caught:
+        make(digits("onnx"), f"from pool1; input %conv1_relu : {stated}", tmp_path / "out")
+    assert caught.value.code == "type-contradiction"
+
+
+@pytest.mark.parametrize(
+    ("ending", "selection"),
+    [("onnx", CONTRADICTIONS["onnx"][0]), ("pb", CONTRADICTIONS["pb"][0]), ("prototxt", CONTRADICTIONS["prototxt"][0])],
+)
+def test_weights_are_checked_without_a_framework_too(ending: str, selection: str, tmp_path: Path) -> None:
+    told = subcut(digits(ending), selection, "-o", tmp_path / "out", "--no-infer", code=1).stderr
+    assert "error[type-contradiction]" in told
+
+
+@pytest.mark.parametrize("ending", ["onnx", "pb"])
+def test_what_is_taken_on_trust_is_said(ending: str, tmp_path: Path) -> None:
+    selection = OTHER_BATCH[ending][0]
+    told = subcut(digits(ending), selection, "-o", tmp_path / "out", "--no-infer").stdout
+    assert "is taken on trust" in told
+    assert "taken on trust" in str(json.loads((tmp_path / "out/manifest.json").read_text())["limits"])
+
+
+def test_an_edge_behind_a_contradiction_outside_the_cut_keeps_its_own_type(tmp_path: Path) -> None:
+    """The tensor stated could not be that in the original; the cut does not hold what says so."""
+    manifest = make(digits("onnx"), "bn2a_branch1 plus prob; input %res2a_branch1 : 5x32x7x7xf32", tmp_path / "out")
+    assert [edge["shape"] for edge in manifest["inputs"]] == [[5, 32, 7, 7], ["N", 10]]

@@ -24,17 +24,18 @@ def settle(model: Model, stated: Stated, files: DataFiles, framework: bool) -> l
     """See `Dialect.settle`: ONNX's strict inference on the cut, then what that does not compare."""
     stated.forget()
     _forget_records(model.main, stated)
+    trusted = f"the type stated of {stated.names} is taken on trust"
     unchecked: list[str] = []
     inferred = False
     if framework:
         try:
             inferred = _infer(model, stated, files)
         except MissingExtra:
-            unchecked = [f"onnx is not installed: most of the type stated of {stated.names} is taken on trust"]
+            unchecked = [f"onnx is not installed: most of {trusted}"]
         else:
-            unchecked = [] if inferred else [f"onnx cannot judge the type stated of {stated.names}: taken on trust"]
+            unchecked = [] if inferred else [f"onnx objects to the model itself: most of {trusted}"]
     else:
-        unchecked = [f"without inference, most of the type stated of {stated.names} is taken on trust"]
+        unchecked = [f"there was no inference: most of {trusted}"]
     for op in stated.ops:
         try:
             sizes.check(op)
@@ -98,9 +99,14 @@ def _strict(onnx: Any, proto: Any) -> tuple[Any, str | None]:
 
 
 def _blames(onnx: Any, problem: str, weaker: Any) -> bool:
-    """Whether it is the stated types that inference objects to: it does not with those of `weaker`."""
+    """Whether it is the stated types that inference objects to: it does not with those of `weaker`.
+
+    Where it misses a type there, an objection to an element type is to the one stated.
+    """
     _, before = _strict(onnx, weaker)
-    return before is None or _place(before) != _place(problem)
+    if before is None or _place(before) != _place(problem):
+        return True
+    return "but instead is null" in before and re.search("typestr|inconsistent type", problem) is not None
 
 
 def _raise(problem: str, nodes: list[Op], stated: Stated) -> None:

@@ -26,8 +26,8 @@ def settle(model: Model, stated: Stated, framework: bool) -> list[str]:
     try:
         inferred = framework and _infer(model, stated)
         if not inferred:
-            why = "TensorFlow cannot judge all of" if framework else "without inference, most of"
-            unchecked = [f"{why} the type stated of {stated.names}: taken on trust"]
+            why = "TensorFlow objects to the model itself" if framework else "there was no inference"
+            unchecked = [f"{why}: most of the type stated of {stated.names} is taken on trust"]
     except MissingExtra:
         unchecked = [f"TensorFlow is not installed: most of the type stated of {stated.names} is taken on trust"]
     _check_sizes(stated, inferred)
