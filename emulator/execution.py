@@ -134,7 +134,8 @@ class Execution:
         spool.unlink()
         (self.folder / f"{request.name}.json").write_text(json_form.dumps(made), encoding="utf-8")
         if self.quantised:
-            self._write_json(f"{request.name}_quant.json", names_file(self.quantised))
+            listed = names_file(self.quantised, self.plan.ops, self.plan.names, self.plan.image)
+            self._write_json(f"{request.name}_quant.json", listed)
         self._manifest()
         return self.groups
 

@@ -7,9 +7,11 @@ registers them, and the accuracy tool's filter of such names.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from subcut.compiler.ir.graph import Op
 from subcut.emulator.device import IMAGE, MATRIX
 from subcut.emulator.fusion import Group
 from subcut.emulator.kinds import CONV, MATMUL, kind_of, role
@@ -56,11 +58,7 @@ class Quantised:
     def entries(self) -> list[dict[str, Any]]:
         """The three operators as AMCT's file lists them."""
         names = {"key": "_datadump_original_op_names", "value": {"list": {"s": self.originals, "val_type": 1}}}
-        origin = [
-            {"key": "_datadump_origin_name", "value": {"s": self.originals[-1]}},
-            {"key": "_datadump_origin_output_index", "value": {"i": 0}},
-            {"key": "_datadump_origin_format", "value": {"s": self.layout}},
-        ]
+        origin = _origin(self.originals[-1], 0, self.layout)
         return [
             {"name": name, "type": kind, "input": [f"{source}:0"], "attr": [names], "output_desc": [{"attr": told}]}
             for name, kind, source, told in (
@@ -150,10 +148,29 @@ def _append(
     types = TYPES[dialect]
     origin = "ND" if layout == MATRIX else device.image
     maker = weights.data.producer
-    source = names[maker] if maker in names else weights.data.name
+    source = names.get(maker, weights.data.name) if maker is not None else weights.data.name
     return Quantised(before, names[op], behind, op.type, types, source, folded, origin)
 
 
-def names_file(layers: list[Quantised]) -> dict[str, Any]:
-    """The content of AMCT's file."""
-    return {"graph": [{"op": [entry for layer in layers for entry in layer.entries()]}]}
+def names_file(layers: Sequence[Quantised], ops: Iterable[Op], names: Mapping[Op, str], layout: str) -> dict[str, Any]:
+    """The content of AMCT's file: the quantised layers, and the other operators as they were."""
+    taken = {layer.layer: layer for layer in layers}
+    folded = {name for layer in layers for name in layer.originals}
+    entries: list[dict[str, Any]] = []
+    for op in ops:
+        name = names.get(op, "")
+        if name in taken:
+            entries += taken[name].entries()
+        elif name and name not in folded:
+            told = [{"attr": _origin(name, index, layout)} for index in range(len(op.results))]
+            entries.append({"name": name, "type": op.type, "output_desc": told})
+    return {"graph": [{"op": entries}]}
+
+
+def _origin(name: str, index: int, layout: str) -> list[dict[str, Any]]:
+    """Which tensor of the original an output is."""
+    return [
+        {"key": "_datadump_origin_name", "value": {"s": name}},
+        {"key": "_datadump_origin_output_index", "value": {"i": index}},
+        {"key": "_datadump_origin_format", "value": {"s": layout}},
+    ]
