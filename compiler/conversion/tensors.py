@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -51,8 +52,8 @@ def in_layout(array: Array, tensor: DumpTensor, wanted: str | None, shape: tuple
     """A stored tensor in the layout `wanted`, and the layout that it then has.
 
     A tensor without axes of its own (`ND`, a scalar, four axes that are not there) stays as it is. The shape is
-    `shape`, else the original shape in the dump, which may be written in another layout than the one wanted: it is
-    that layout in which it fits what is stored.
+    `shape`, else the original shape in the dump, which may be written in another layout than the one wanted:
+    that of the original tensor where the dump says it, and in any case one in which it fits what is stored.
     """
     layout, group = tensor.layout, max(tensor.group, 1)
     if wanted is None or wanted == layout:
@@ -75,27 +76,22 @@ def _unblocked(array: Array, tensor: DumpTensor, wanted: str, shape: tuple[int, 
         return to_origin(array, tensor.layout, wanted, group=group)
     if primary(tensor.layout) in MATRICES or wanted == "ND":
         return to_origin(array, tensor.layout, "ND", given, group=group)
-    said = () if shape else ((tensor.origin.layout,) if tensor.origin else ()) + _USUAL
-    whole = _whole(array.shape, tensor.layout, wanted, given, said, group)
+    said = (tensor.origin.layout,) if tensor.origin else ()
+    tried = (wanted,) if shape else tuple(dict.fromkeys((*said, wanted, *_USUAL)))
+    whole = _whole(array.shape, tensor.layout, wanted, given, tried, group)
     return to_origin(array, tensor.layout, wanted, whole, group=group)
 
 
 def _whole(
-    stored: tuple[int, ...], layout: str, wanted: str, given: tuple[int, ...], said: tuple[str, ...], group: int
+    stored: tuple[int, ...], layout: str, wanted: str, given: tuple[int, ...], tried: tuple[str, ...], group: int
 ) -> tuple[int, ...]:
-    """The original shape in the layout `wanted`, when it is given in that one or in one that is said."""
-    try:
-        return full_shape(stored, layout, wanted, given, group=group)
-    except LayoutError:
-        for other in said:
-            if other not in ORIGINS or sorted(other) != sorted(wanted):
-                continue
-            try:
+    """The original shape in the layout `wanted`, given in the first of those `tried` in which it fits."""
+    for other in tried:
+        if other in ORIGINS and sorted(other) == sorted(wanted):
+            with contextlib.suppress(LayoutError):
                 whole = full_shape(stored, layout, other, given, group=group)
-            except LayoutError:
-                continue
-            return tuple(whole[other.index(axis)] for axis in wanted)
-        raise
+                return tuple(whole[other.index(axis)] for axis in wanted)
+    return full_shape(stored, layout, wanted, given, group=group)  # says what does not fit
 
 
 def _cut(array: Array, shape: tuple[int, ...]) -> Array:

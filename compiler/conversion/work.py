@@ -26,7 +26,7 @@ from subcut.compiler.errors import ModelError, UserError, user_error
 
 FAILED = "convert_failed_file_list.txt"
 """The file that lists what failed, as in the vendor's tool: a dump's path, then its tensors, with commas."""
-_FEW = 64
+_FEW = 256
 """Up to so many files, threads cost less than processes take to start."""
 
 

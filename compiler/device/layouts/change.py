@@ -82,6 +82,19 @@ def device_shape(shape: Sequence[int], origin: str, layout: str, *, c0: int = 16
     return _write_plan(tuple(shape), origin, layout, c0, group).stored
 
 
+def full_shape(stored: Sequence[int], layout: str, origin: str, shape: Sequence[int], *, group: int = 1) -> Shape:
+    """`shape` with every axis of `origin`, those of one too that it leaves out, as the stored shape has it.
+
+    Raises LayoutError as `to_origin` does; so it tells whether a shape, read as `origin`, is that of a stored array.
+    """
+    layout, group = _grouped(layout, group)
+    plan = _read_plan(tuple(stored), layout, origin, tuple(shape), group)
+    if primary(layout) in MATRICES or layout == "FRACTAL_Z_C04":
+        return tuple(shape)
+    sizes = dict(zip(plan.axes, plan.shape, strict=True))
+    return tuple(sizes[axis] for axis in axes(origin, len(sizes)))
+
+
 def nonzero_padding(array: Array, layout: str, origin: str, shape: Sequence[int], *, group: int = 1) -> int:
     """How many elements of the padding of a stored array are not zero. It costs a copy of the array."""
     import numpy as np

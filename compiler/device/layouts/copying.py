@@ -10,9 +10,11 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Union
+from typing import TYPE_CHECKING, Any, Union
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from subcut.compiler.device.layouts.names import Array
 
 _RUN = 16
@@ -39,6 +41,23 @@ def copy(to: Array, source: Array) -> None:
     return None
 
 
+def contiguous(array: Array) -> Array:
+    """The array itself where it is in C order, else a copy that is."""
+    import numpy as np
+
+    if array.flags.c_contiguous:
+        return array
+    made = np.empty(array.shape, array.dtype)
+    copy(made, array)
+    return made
+
+
+def view_as(array: Any, dtype: np.dtype[Any]) -> Array:
+    """The same bytes as elements of another type."""
+    viewed: Array = array.view(dtype)
+    return viewed
+
+
 def _in_runs(to: Array, source: Array) -> tuple[Array, Array]:
     """Both arrays with one element for every run of bytes that lies together in both."""
     import numpy as np
@@ -48,15 +67,16 @@ def _in_runs(to: Array, source: Array) -> tuple[Array, Array]:
         run = to.shape[axis] * size
         if to.strides[axis] == source.strides[axis] == size and run >= max(_RUN, 2 * size):
             dtype = np.dtype((np.void, run))
-            return np.moveaxis(to, axis, -1).view(dtype)[..., 0], np.moveaxis(source, axis, -1).view(dtype)[..., 0]
+            ends = np.moveaxis(to, axis, -1), np.moveaxis(source, axis, -1)
+            return view_as(ends[0], dtype)[..., 0], view_as(ends[1], dtype)[..., 0]
     return to, source
 
 
 def _shares(to: Array, source: Array) -> list[tuple[Array, Array]]:
     """Both arrays cut into a share for each thread, along the axis that is farthest out in `to`."""
-    count = min(os.cpu_count() or 1, _THREADS, to.nbytes // _PARALLEL)
+    count = min(to.nbytes // _PARALLEL, _THREADS)
     axes = [axis for axis in range(to.ndim) if to.shape[axis] > 1]
-    if count < 2 or not axes:
+    if count < 2 or not axes or (count := min(count, os.cpu_count() or 1)) < 2:
         return [(to, source)]
     axis = max(axes, key=lambda axis: abs(to.strides[axis]))
     step = -(-to.shape[axis] // count)

@@ -10,7 +10,8 @@ import mmap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Union
 
-from subcut.compiler.device.enums import ELEMENTS
+from subcut.compiler.device.enums import BITS, ELEMENTS
+from subcut.compiler.device.layouts.copying import view_as
 from subcut.compiler.device.layouts.names import LayoutError, ceil, count, spelled
 from subcut.compiler.ir.types import numpy_dtype
 
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from subcut.compiler.device.layouts.names import Array
 
 Bytes = Union[bytes, bytearray, memoryview, mmap.mmap]
-BITS = {"UINT1": 1, "INT2": 2, "UINT2": 2, "INT4": 4, "FLOAT4_E2M1": 4}
-"""Types that share a byte; every other is stored in whole bytes."""
 _AS = {"UNDEFINED": "i8", "UINT1": "ui8", "STRING": "", "RESOURCE": "", "VARIANT": "", "FLOAT6_E3M2": "",
        "FLOAT6_E2M3": ""}  # fmt: skip
 """Types that are read as another one, or (with no element) not at all: a STRING is an address, and how six bits are
@@ -41,8 +40,8 @@ def dtype_of(type_name: str) -> np.dtype[Any]:
 
 def stored_size(type_name: str, shape: Sequence[int]) -> int:
     """How many bytes a tensor takes."""
-    bits = BITS.get(type_name, 8 * dtype_of(type_name).itemsize)
-    return ceil(count(shape) * bits, 8)
+    dtype_of(type_name)
+    return ceil(count(shape) * BITS[type_name], 8)
 
 
 def decode(buffer: Bytes, type_name: str, shape: Sequence[int]) -> Array:
@@ -58,10 +57,10 @@ def decode(buffer: Bytes, type_name: str, shape: Sequence[int]) -> Array:
         raise LayoutError(f"the shape {spelled(shape)} is not known in full")
     if size > len(buffer):
         raise LayoutError(f"{type_name} {spelled(shape)} takes {size} bytes, and there are {len(buffer)}")
-    if type_name not in BITS:
+    bits = BITS[type_name]
+    if bits >= 8:
         return np.reshape(np.frombuffer(buffer, dtype, count(shape)), shape)
     packed = np.frombuffer(buffer, np.uint8, size)
-    bits = BITS[type_name]
     if bits == 1:
         return np.reshape(np.unpackbits(packed, count=count(shape)), shape)
     parts = np.empty((size, 8 // bits), np.uint8)
@@ -72,7 +71,7 @@ def decode(buffer: Bytes, type_name: str, shape: Sequence[int]) -> Array:
         parts = np.where(parts > 7, parts | 0xF0, parts)
     elif type_name == "INT2":
         parts = np.where(parts > 1, parts | 0xFC, parts)
-    return np.reshape(_as(parts.ravel()[: count(shape)], dtype), shape)
+    return np.reshape(view_as(parts.ravel()[: count(shape)], dtype), shape)
 
 
 def encode(array: Array, type_name: str) -> Array:
@@ -82,9 +81,9 @@ def encode(array: Array, type_name: str) -> Array:
     """
     import numpy as np
 
-    flat = _as(np.ascontiguousarray(array, dtype_of(type_name)).ravel(), np.dtype(np.uint8))
-    bits = BITS.get(type_name)
-    if bits is None:
+    flat = view_as(np.ascontiguousarray(array, dtype_of(type_name)).ravel(), np.dtype(np.uint8))
+    bits = BITS[type_name]
+    if bits >= 8:
         return flat
     if bits == 1:
         return np.packbits(flat)
@@ -94,9 +93,3 @@ def encode(array: Array, type_name: str) -> Array:
     for i in range(1, each):
         parts[:, 0] |= parts[:, i] << (bits * i)
     return np.ascontiguousarray(parts[:, 0])
-
-
-def _as(array: Any, dtype: np.dtype[Any]) -> Array:
-    """The same bytes as another type."""
-    viewed: Array = array.view(dtype)
-    return viewed
