@@ -5,39 +5,23 @@
 
 from __future__ import annotations
 
-import base64
-import importlib.util
-import json
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
 from support.caffe_models import read_net
+from support.caffe_oracle import array, cases, recorded
 
 from subcut.compiler.formats.caffe.layer import Layer
 from subcut.compiler.formats.caffe.run import run
 from subcut.compiler.formats.caffe.shapes import RULES, blob_shapes, infer_layer, required_blobs
 from subcut.compiler.ir.graph import Model, Value
 
-ORACLE = Path(__file__).parent / "oracle"
-RECORDED: dict[str, Any] = json.loads((ORACLE / "recorded.json").read_text())
+CASES, RECORDED = cases("layer_cases"), recorded("recorded.json")
 
 TOLERANCE = 2e-6
 """Relative to the biggest number of a tensor: sums are taken in another order, exp and tanh by another library."""
-
-
-def _cases() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("layer_cases", ORACLE / "layer_cases.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-CASES = _cases()
 
 
 def model_of(case: str, folder: Path) -> Model:
@@ -74,11 +58,11 @@ def test_shapes(case: str, tmp_path: Path) -> None:
     for value, shape in known.items():
         if value.name not in RECORDED[case]["tops"]:
             continue
-        recorded = RECORDED[case]["tops"][value.name]["shape"]
+        there = RECORDED[case]["tops"][value.name]["shape"]
         assert shape is not None
         # What only a run can know is None, and nothing else is.
         dynamic = case == "filter"
-        assert [r if s is None and dynamic else s for r, s in zip(recorded, shape, strict=True)] == recorded
+        assert [r if s is None and dynamic else s for r, s in zip(there, shape, strict=True)] == there
 
 
 @pytest.mark.parametrize("case", [case for case in CASES.CASES if RECORDED[case]["blobs"]])
@@ -101,8 +85,8 @@ def test_numbers(case: str, tmp_path: Path) -> None:
     feeds, tops = CASES.feeds(case), RECORDED[case]["tops"]
     used = {op.results[0].name for op in model.main.ops if op.type == "Input"}
     found = run(model, {name: array for name, array in feeds.items() if name in used}, list(tops))
-    for name, recorded in tops.items():
-        data = np.frombuffer(base64.b64decode(recorded["data"]), "<f4").reshape(recorded["shape"])
+    for name, top in tops.items():
+        data = array(top)
         assert found[name].shape == data.shape
         scale = max(float(np.abs(data).max(initial=0)), 1e-30)
         assert float(np.abs(found[name] - data).max(initial=0)) <= TOLERANCE * scale, (found[name], data)

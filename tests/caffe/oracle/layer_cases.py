@@ -293,7 +293,12 @@ CASES = {
 
 def inputs(case):
     """The inputs of a case: name, shape and kind of numbers."""
-    for part in CASES[case][0].split(";"):
+    return parsed(CASES[case][0])
+
+
+def parsed(text):
+    """Name, shape and kind of numbers of each input in `text`."""
+    for part in text.split(";"):
         name, size, *kind = part.split()
         shape = () if size == "scalar" else tuple(int(d) for d in size.split("x"))
         yield name, shape, (kind or ["normal"])[0]
@@ -301,11 +306,16 @@ def inputs(case):
 
 def net_text(case):
     """The prototxt of a case."""
+    return net_of(case, *CASES[case])
+
+
+def net_of(name, inputs, layers):
+    """The prototxt of a net of these inputs and layers."""
     heads = []
-    for name, shape, _ in inputs(case):
+    for blob, shape, _ in parsed(inputs):
         dims = " ".join(f"dim: {d}" for d in shape)
-        heads.append(layer("Input", f"input_param {{ shape {{ {dims} }} }}", "", name, f"in_{name}"))
-    return f'name: "{case}"\n' + "\n".join(heads) + "\n" + CASES[case][1] + "\n"
+        heads.append(layer("Input", f"input_param {{ shape {{ {dims} }} }}", "", blob, f"in_{blob}"))
+    return f'name: "{name}"\n' + "\n".join(heads) + "\n" + layers + "\n"
 
 
 def numbers(seed, shape, kind="normal"):

@@ -1,23 +1,27 @@
-"""Record what a real Caffe makes of the cases of `layer_cases.py`.
+"""Record what a real Caffe makes of the cases of `layer_cases.py` or `ssd_cases.py`.
 
-Needs Python 3.7 to 3.9 with a pycaffe, such as `pip install kendryte-caffe==1.0.0.20210829 "numpy<2" "protobuf<3.21"`:
+Needs a pycaffe. For `layer_cases` under Python 3.7 to 3.9 that is `pip install kendryte-caffe==1.0.0.20210829 "numpy<2"
+"protobuf<3.21"`:
 
-    python3.9 tests/caffe/oracle/record.py tests/caffe/oracle/recorded.json
+    python3.9 tests/caffe/oracle/record.py layer_cases tests/caffe/oracle/recorded.json
+
+`ssd_cases` wants the SSD fork (weiliu89/caffe, branch ssd) with a `Proposal` layer.
 
 Each case runs in a process of its own, since Caffe ends the process where it refuses a net.
 """
 
 import base64
+import importlib
 import json
 import os
 import subprocess
 import sys
 import tempfile
 
-import layer_cases
 import numpy as np
 
 os.environ["GLOG_minloglevel"] = "3"  # noqa: SIM112  (Caffe asks for it in this spelling)
+CASES = importlib.import_module(sys.argv[1])
 
 
 def record(case):
@@ -25,7 +29,7 @@ def record(case):
     import caffe
 
     with tempfile.NamedTemporaryFile("w", suffix=".prototxt") as file:
-        file.write(layer_cases.net_text(case))
+        file.write(CASES.net_text(case))
         file.flush()
         net = caffe.Net(file.name, caffe.TEST)
     types = {name: net.layers[i].type for i, name in enumerate(net._layer_names)}
@@ -33,8 +37,8 @@ def record(case):
     for name, blobs in net.params.items():
         stored[name] = [list(blob.data.shape) for blob in blobs]
         for i, blob in enumerate(blobs):
-            blob.data[...] = layer_cases.weights(case, name, types[name], i, tuple(blob.data.shape))
-    feeds = layer_cases.feeds(case)
+            blob.data[...] = CASES.weights(case, name, types[name], i, tuple(blob.data.shape))
+    feeds = CASES.feeds(case)
     for name, array in feeds.items():
         net.blobs[name].data[...] = array
     net.forward()
@@ -51,18 +55,18 @@ def record(case):
 
 def main():
     """Record one case (`--case NAME`, to standard output) or all of them (to the file that is named)."""
-    if sys.argv[1] == "--case":
-        print("RECORD" + json.dumps(record(sys.argv[2]), sort_keys=True))
+    if sys.argv[2] == "--case":
+        print("RECORD" + json.dumps(record(sys.argv[3]), sort_keys=True))
         return
     lines = []
-    for case in layer_cases.CASES:
-        command = [sys.executable, __file__, "--case", case]
+    for case in CASES.CASES:
+        command = [sys.executable, __file__, sys.argv[1], "--case", case]
         done = subprocess.run(command, capture_output=True, text=True)
         found = [line[6:] for line in done.stdout.splitlines() if line.startswith("RECORD")]
         if not found:
             print(f"{case}: refused ({done.returncode})\n{done.stderr[-600:]}", file=sys.stderr)
         lines.append(f"{json.dumps(case)}: {found[0] if found else 'null'}")
-    with open(sys.argv[1], "w") as file:
+    with open(sys.argv[2], "w") as file:
         file.write("{\n" + ",\n".join(lines) + "\n}\n")
 
 

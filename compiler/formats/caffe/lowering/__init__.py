@@ -7,8 +7,10 @@ from collections.abc import Callable
 from subcut.compiler.formats.caffe.lowering import (
     axes,
     detection,
+    evaluation,
     forks,
     losses,
+    multibox,
     neurons,
     proposal,
     quantisation,
@@ -74,7 +76,9 @@ RULES: dict[str, Rule] = {
     "Threshold": neurons.threshold,
     "Tile": axes.tile,
     # the SSD fork
+    "DetectionEvaluate": evaluation.detection_evaluate,
     "DetectionOutput": detection.detection_output,
+    "MultiBoxLoss": multibox.multibox_loss,
     "Normalize": neurons.normalize,
     "Permute": axes.permute,
     "PriorBox": detection.prior_box,
@@ -103,10 +107,8 @@ SOURCES = frozenset(
 """Layers whose tops are inputs of the lowered net; a DummyData that fills in one number is a constant instead."""
 
 REASONS = {
-    "DetectionEvaluate": "it compares detections with files beside the net",
     "HDF5Output": "it only writes a file",
     "IFMR": "it has no tops",
-    "MultiBoxLoss": "it matches boxes with labels as training does, which is not part of inference",
     "Python": "it is code that is not part of the model",
     "Silence": "it has no tops",
 }

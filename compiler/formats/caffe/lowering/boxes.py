@@ -20,7 +20,7 @@ class Boxes:
     low: str
     high: str
     area: str
-    pixels: float
+    pixels: float = 0
     """What a side is longer than its coordinates say: 1 where both ends of it are pixels of the box."""
 
 
@@ -80,6 +80,12 @@ def _longer(at: Lowered, side: str, pixels: float) -> str:
     return at.emit("Add", side, f32(pixels)) if pixels else side
 
 
+def apart(at: Lowered, boxes: Boxes) -> Boxes:
+    """The boxes with an axis more behind the first, so that each meets all others."""
+    low, high, area = (at.emit("Unsqueeze", part, i64([1])) for part in (boxes.low, boxes.high, boxes.area))
+    return Boxes(low, high, area, boxes.pixels)
+
+
 def overlap(at: Lowered, one: Boxes, other: Boxes) -> str:
     """Intersection over union; 0 where two boxes do not meet."""
     high, low = at.emit("Min", one.high, other.high), at.emit("Max", one.low, other.low)
@@ -116,7 +122,7 @@ def suppress(at: Lowered, boxes: Boxes, valid: str, sizes: tuple[int, int], rule
     kept, limit, low, high, area, may, number = (body.program.fresh(f"{at.name}/{name}") for name in names)
     body.program.inputs = dict.fromkeys([kept, limit, low, high, area, may, number])
     column = i64([1])
-    one = Boxes(*(body.emit("Unsqueeze", part, column) for part in (low, high, area)), boxes.pixels)
+    one = apart(body, Boxes(low, high, area, boxes.pixels))
     too_much = body.cast(body.emit("Greater", overlap(body, one, boxes), limit), np.float32)
     beaten = body.emit("ReduceMax", body.emit("Mul", too_much, kept), column)
     stays = body.emit("Mul", body.emit("Unsqueeze", may, column), body.emit("Sub", f32(1), beaten))
@@ -132,5 +138,5 @@ def suppress(at: Lowered, boxes: Boxes, valid: str, sizes: tuple[int, int], rule
     steps = [boxes.low, boxes.high, boxes.area, valid, at.constant(f32(range(n)))]
     operands = [*(at.constant(array, "start") for array in start), *steps]
     axes = [1, 1, 1, 1, 0]
-    options = {"num_scan_inputs": len(steps), "scan_input_axes": axes}
-    return at.emit_many("Scan", operands, [None, None], body=body.program, **options)[0]
+    outs = [None, None]
+    return at.emit_many("Scan", operands, outs, num_scan_inputs=5, scan_input_axes=axes, body=body.program)[0]

@@ -35,10 +35,10 @@ def _labelled(at: Lowered, axis: int, ignored: int | None) -> tuple[tuple[int, i
     return sizes, at.emit("Where", valid, labels, i64(0)), at.cast(valid, np.float32)
 
 
-def _normalizer(at: Lowered, mode: str, outer: int, inner: int, valid: str | None) -> str:
+def normalizer(at: Lowered, kind: str, outer: int, inner: int, valid: str | None) -> str:
     """What a loss is divided by, at least 1."""
-    fixed = {"FULL": outer * inner, "VALID": outer * inner, "BATCH_SIZE": outer, "NONE": 1}[mode]
-    if mode != "VALID" or valid is None:
+    fixed = {"FULL": outer * inner, "VALID": outer * inner, "BATCH_SIZE": outer, "NONE": 1}[kind]
+    if kind != "VALID" or valid is None:
         return at.constant(f32(max(fixed, 1)))
     return at.emit("Max", _total(at, valid), f32(1))
 
@@ -47,7 +47,7 @@ def _ignored(p: Message) -> int | None:
     return p.integer("ignore_label") if p.has("ignore_label") else None
 
 
-def _mode(p: Message, default: str) -> str:
+def mode(p: Message, default: str) -> str:
     """How the loss is normalised; nets of older generations say `normalize`."""
     if not p.has("normalization") and p.has("normalize"):
         return "VALID" if p.flag("normalize") else "BATCH_SIZE"
@@ -70,12 +70,12 @@ def softmax_loss(at: Lowered) -> None:
     sizes, labels, valid = _labelled(at, axis, _ignored(p))
     chosen = at.emit("GatherElements", at.reshape(probabilities, sizes), labels, axis=1)
     logs = _masked(at, _log(at, chosen, float(np.finfo(np.float32).tiny)), valid)
-    normalizer = _normalizer(at, _mode(p, "VALID"), sizes[0], sizes[2], valid)
-    _loss_and_probabilities(at, at.emit("Neg", _total(at, logs)), normalizer, probabilities)
+    divisor = normalizer(at, mode(p, "VALID"), sizes[0], sizes[2], valid)
+    _loss_and_probabilities(at, at.emit("Neg", _total(at, logs)), divisor, probabilities)
 
 
-def _loss_and_probabilities(at: Lowered, total: str, normalizer: str, probabilities: str) -> None:
-    at.emit("Div", total, normalizer, out=at.outputs[0])
+def _loss_and_probabilities(at: Lowered, total: str, divisor: str, probabilities: str) -> None:
+    at.emit("Div", total, divisor, out=at.outputs[0])
     if len(at.outputs) > 1:
         at.emit("Identity", probabilities, out=at.outputs[1])
 
@@ -97,8 +97,8 @@ def infogain_loss(at: Lowered) -> None:
     weights = at.emit("Transpose", rows, perm=[0, 2, 1])
     logs = _log(at, at.reshape(probabilities, sizes), LOG_THRESHOLD)
     gain = _masked(at, at.emit("Mul", weights, logs), valid)
-    normalizer = _normalizer(at, _mode(p, "VALID"), sizes[0], sizes[2], valid)
-    _loss_and_probabilities(at, at.emit("Neg", _total(at, gain)), normalizer, probabilities)
+    divisor = normalizer(at, mode(p, "VALID"), sizes[0], sizes[2], valid)
+    _loss_and_probabilities(at, at.emit("Neg", _total(at, gain)), divisor, probabilities)
 
 
 def multinomial_loss(at: Lowered) -> None:
@@ -114,17 +114,21 @@ def sigmoid_loss(at: Lowered) -> None:
     """Cross entropy of the sigmoid, in the form that cannot overflow."""
     shape, p = at.layer.bottom(), at.layer.param("loss_param")
     value, target = at.inputs[0], at.reshape(at.inputs[1], shape)
-    magnitude = at.emit("Neg", at.emit("Abs", value))
-    softplus = at.emit("Log", at.emit("Add", f32(1), at.emit("Exp", magnitude)))
-    positive = at.cast(at.emit("GreaterOrEqual", value, f32(0)), np.float32)
-    linear = at.emit("Mul", value, at.emit("Sub", positive, target))
-    terms, valid = at.emit("Add", linear, softplus), None
+    terms, valid = sigmoid_terms(at, value, target), None
     ignored = _ignored(p)
     if ignored is not None:
         same = at.emit("Equal", at.cast(target, np.int64), i64(ignored))
         valid = at.cast(at.emit("Not", same), np.float32)
-    normalizer = _normalizer(at, _mode(p, "BATCH_SIZE"), shape[0], count(shape[1:]), valid)
-    at.emit("Div", _total(at, _masked(at, terms, valid)), normalizer, out=at.outputs[0])
+    divisor = normalizer(at, mode(p, "BATCH_SIZE"), shape[0], count(shape[1:]), valid)
+    at.emit("Div", _total(at, _masked(at, terms, valid)), divisor, out=at.outputs[0])
+
+
+def sigmoid_terms(at: Lowered, value: str, target: str) -> str:
+    """Cross entropy of the sigmoid of each number."""
+    magnitude = at.emit("Neg", at.emit("Abs", value))
+    softplus = at.emit("Log", at.emit("Add", f32(1), at.emit("Exp", magnitude)))
+    positive = at.cast(at.emit("GreaterOrEqual", value, f32(0)), np.float32)
+    return at.emit("Add", at.emit("Mul", value, at.emit("Sub", positive, target)), softplus)
 
 
 def euclidean_loss(at: Lowered) -> None:
@@ -167,11 +171,16 @@ def smooth_l1_loss(at: Lowered) -> None:
     difference = at.emit("Sub", at.inputs[0], at.inputs[1])
     if len(at.inputs) > 2:
         difference = at.emit("Mul", at.inputs[2], difference)
+    total = _total(at, smooth_l1_terms(at, difference))
+    at.emit("Div", total, f32(at.layer.bottom()[0]), out=at.outputs[0])
+
+
+def smooth_l1_terms(at: Lowered, difference: str) -> str:
+    """What each difference costs."""
     magnitude = at.emit("Abs", difference)
     half = at.emit("Mul", f32(0.5), at.emit("Mul", difference, difference))
     small = at.emit("Less", magnitude, f32(1))
-    terms = at.emit("Where", small, half, at.emit("Sub", magnitude, f32(0.5)))
-    at.emit("Div", _total(at, terms), f32(at.layer.bottom()[0]), out=at.outputs[0])
+    return at.emit("Where", small, half, at.emit("Sub", magnitude, f32(0.5)))
 
 
 def accuracy(at: Lowered) -> None:
