@@ -110,7 +110,8 @@ def convert_tensor(
         return Converted(made, array.shape, layout, element)
     name = str(array.dtype)
     if bare:
-        return Converted(encode(contiguous(array), tensor.type_name), array.shape, layout, name)
+        kept = "FLOAT" if tensor.type_name == "HIFLOAT8" else tensor.type_name
+        return Converted(encode(contiguous(array), kept), array.shape, layout, name)
     if name in _IN_FILES or name.startswith(("float8", "float4")):
         array = array.astype(_IN_FILES.get(name, "float32"))
     return Converted(contiguous(array), array.shape, layout, name)

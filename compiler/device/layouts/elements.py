@@ -1,7 +1,8 @@
 """Elements: stored bytes to an array and back, for every element type that has numbers.
 
 Types of a byte and more are read in place. Smaller ones are packed, the first element in the lowest bits, and become
-an array with one element a byte. `UINT1` is unpacked from the highest bit, as the vendor's own tool does.
+an array with one element a byte. `UINT1` is unpacked from the highest bit, as the vendor's own tool does. `HIFLOAT8`
+becomes float32, for numpy has no such type.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Union
 
 from subcut.compiler.device.enums import BITS, ELEMENTS
 from subcut.compiler.device.layouts.copying import view_as
+from subcut.compiler.device.layouts.hifloat import table
 from subcut.compiler.device.layouts.names import LayoutError, ceil, count, spelled
 from subcut.compiler.ir.types import numpy_dtype
 
@@ -21,8 +23,10 @@ if TYPE_CHECKING:
     from subcut.compiler.device.layouts.names import Array
 
 Bytes = Union[bytes, bytearray, memoryview, mmap.mmap]
-_AS = {"UNDEFINED": "i8", "UINT1": "ui8", "STRING": "", "RESOURCE": "", "VARIANT": "", "FLOAT6_E3M2": "",
-       "FLOAT6_E2M3": ""}  # fmt: skip
+_AS = {
+    "UNDEFINED": "i8", "UINT1": "ui8", "HIFLOAT8": "f32", "STRING": "", "RESOURCE": "", "VARIANT": "",
+    "FLOAT6_E3M2": "", "FLOAT6_E2M3": "",
+}  # fmt: skip
 """Types that are read as another one, or (with no element) not at all: a STRING is an address, and how six bits are
 packed is not known."""
 
@@ -58,6 +62,8 @@ def decode(buffer: Bytes, type_name: str, shape: Sequence[int]) -> Array:
     if size > len(buffer):
         raise LayoutError(f"{type_name} {spelled(shape)} takes {size} bytes, and there are {len(buffer)}")
     bits = BITS[type_name]
+    if type_name == "HIFLOAT8":
+        return np.reshape(table()[np.frombuffer(buffer, np.uint8, size)], shape)
     if bits >= 8:
         return np.reshape(np.frombuffer(buffer, dtype, count(shape)), shape)
     packed = np.frombuffer(buffer, np.uint8, size)
@@ -77,10 +83,12 @@ def decode(buffer: Bytes, type_name: str, shape: Sequence[int]) -> Array:
 def encode(array: Array, type_name: str) -> Array:
     """The bytes that a device stores of an array, as a flat array of `uint8`; the inverse of `decode`.
 
-    `array` is converted to the element type where it is of another.
+    `array` is converted to the element type where it is of another. Raises LayoutError where that is not possible.
     """
     import numpy as np
 
+    if type_name == "HIFLOAT8":
+        raise LayoutError("how numbers are rounded to HIFLOAT8 is not known")
     flat = view_as(np.ascontiguousarray(array, dtype_of(type_name)).ravel(), np.dtype(np.uint8))
     bits = BITS[type_name]
     if bits >= 8:

@@ -46,6 +46,25 @@ def test_packed_elements(name: str, stored: bytes, values: list[float]) -> None:
     assert encode(array, name).tobytes() == stored
 
 
+def test_hifloat8() -> None:
+    """Values from the paper's tables: the ends of each width of the exponent, and what is special."""
+    values = {
+        0x00: 0, 0x01: 2**-22, 0x07: 2**-16, 0x81: -(2**-22), 0x08: 1, 0x0F: 1.875, 0x10: 2, 0x17: 3.75, 0x18: 0.5,
+        0x20: 4, 0x28: 8, 0x2F: 15, 0x30: 0.25, 0x38: 0.125, 0x40: 16, 0x4C: 128, 0x50: 2**-4, 0x5C: 2**-7,
+        0x60: 2**8, 0x6D: 1.5 * 2**14, 0x6E: 2**15, 0x6F: np.inf, 0xEF: -np.inf, 0x70: 2**-8, 0x7E: 2**-15, 0x88: -1,
+    }  # fmt: skip
+    array = decode(bytes(values), "HIFLOAT8", (len(values),))
+    assert array.dtype == "float32"
+    assert array.tolist() == list(values.values())
+    every = decode(bytes(range(256)), "HIFLOAT8", (16, 16)).reshape(-1)
+    assert np.isnan(every[0x80])
+    assert len(np.unique(every[~np.isnan(every)])) == 255
+    exponents = [int(np.floor(np.log2(value))) for value in every[1:0x6F].tolist() + every[0x70:0x80].tolist()]
+    assert (min(exponents), max(exponents)) == (-22, 15)
+    with pytest.raises(LayoutError, match="HIFLOAT8"):
+        encode(array, "HIFLOAT8")
+
+
 def test_scalars_and_empty_tensors() -> None:
     assert decode(b"\x00\x3c", "FLOAT16", ()) == 1
     assert decode(b"", "FLOAT", (0, 3)).shape == (0, 3)
