@@ -78,8 +78,8 @@ def _moved(at: Lowered, p: Message) -> tuple[str, str]:
     moves = at.reshape(at.inputs[1], (channels // 4, 4, height, width))
     moves = at.reshape(at.emit("Transpose", moves, perm=[2, 3, 0, 1]), (-1, 4))
     anchors = _shifted(_anchors(p), height, width, p.integer("feat_stride", 16))
-    size = anchors[:, 2:] - anchors[:, :2] + np.float32(1)
-    centre = anchors[:, :2] + np.float32(0.5) * size
+    size = anchors[:, 2:] - anchors[:, :2] + f32(1)
+    centre = anchors[:, :2] + f32(0.5) * size
     move, grow = halves(at, moves)
     centre_to = at.emit("Add", at.emit("Mul", move, size), centre)
     half = at.emit("Mul", f32(0.5), at.emit("Mul", at.emit("Exp", grow), size))
@@ -97,16 +97,16 @@ def _moved(at: Lowered, p: Message) -> tuple[str, str]:
 def _anchors(p: Message) -> Array:
     """The boxes of one place, for every ratio every scale: in single precision, like Caffe's."""
     base = p.integer("base_size", 16)
-    half, ratios = np.float32(0.5), f32(p.reals("ratio"))
-    wide = np.floor(np.sqrt(np.float32(base * base) / ratios) + half)
+    half, ratios = f32(0.5), f32(p.reals("ratio"))
+    wide = np.floor(np.sqrt(f32(base * base) / ratios) + half)
     high = np.floor(wide * ratios + half)
     sides = np.stack([wide, high], -1)[:, None, :] * f32(p.reals("scale"))[None, :, None]
-    reach = shaped(half * (sides - np.float32(1)), (-1, 2))
-    centre = half * np.float32(base - 1)
+    reach = shaped(half * (sides - f32(1)), (-1, 2))
+    centre = f32((base - 1) / 2)
     return np.concatenate([centre - reach, centre + reach], axis=1)
 
 
 def _shifted(anchors: Array, height: int, width: int, stride: int) -> Array:
     """The anchors at every place, row by row: n x 4."""
-    x, y = np.meshgrid(f32(range(width)) * np.float32(stride), f32(range(height)) * np.float32(stride))
+    x, y = np.meshgrid(f32(range(width)) * f32(stride), f32(range(height)) * f32(stride))
     return shaped(np.stack([x, y, x, y], -1)[:, :, None, :] + anchors, (-1, 4))
