@@ -66,6 +66,11 @@ class Device:
             self._constants[value] = held
         return held
 
+    def vector(self, array: Array, layout: str, value: Value | None = None) -> Held:
+        """A stored tensor that an operator of this layout reads as it is; beside images it has their layout's name."""
+        plain = self.image if layout == IMAGE else self.linear(array)
+        return self.constant(array, plain, plain, value=value)
+
     def demand(self, value: Value, layout: str = "") -> Held:
         """A tensor as an operator wants it: in 16 bits if it is real, in the device layout `layout` or none."""
         held = self.held[value]

@@ -67,6 +67,7 @@ class Execution:
         machine = Machine(self.pieces, statics, self.device, plan.names, plan.outputs, faults, self.request.seed)
         for value, array in feeds.items():
             machine.feed(value, plan.input_name(value), array)
+        machine.plan(groups)
         self._run(machine, groups, statics)
         self.outputs = {value.name: machine.values[value] for value in plan.outputs}
         self.device.output(plan.outputs)

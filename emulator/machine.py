@@ -52,6 +52,7 @@ class Machine:
         self.values: dict[Value, Array] = {}
         """What is computed and still read: real numbers in 32 bits, rounded."""
         self.quantised: list[Quantised] = []
+        self.owners: dict[Op, Group] = {}
 
     @property
     def precision(self) -> Precision:
@@ -62,6 +63,10 @@ class Machine:
         """An input: the device has it as it is, and rounds it before it computes with it."""
         self.device.data(value, name, array)
         self.keep(value, self.precision.rounded(array))
+
+    def plan(self, groups: Sequence[Group]) -> None:
+        """Say what is going to be run."""
+        self.owners = {op: group for group in groups for op in group.ops}
 
     def run(self, group: Group) -> None:
         """Compute a group and append its operator."""
@@ -156,7 +161,7 @@ class Machine:
         )
         added = None
         if bias is not None:
-            added = self.device.constant(bias, "ND", "ND")
+            added = self.device.vector(bias, layout)
         inputs: list[Held | None] = [data, stored, added, None]
         if role(weights.op) == DECONV and kind_of(weights.op).device.endswith("InputD"):
             inputs = [stored, data, *([added] if added else [])]
@@ -189,7 +194,7 @@ class Machine:
         """What a fused operator reads besides: in the layout of the result where it has the rank for it."""
         if self.statics.is_static(value):
             found = self.precision.rounded(self.statics.array(value))
-            return self.device.constant(found, self.device.linear(found), self.device.linear(found), value=value)
+            return self.device.vector(found, layout, value)
         return self.device.demand(value, layout if self.values[value].ndim == array.ndim else "")
 
     def _plain(self, group: Group) -> None:
@@ -240,7 +245,13 @@ class Machine:
         for layout in (IMAGE, MATRIX):
             if layout in layouts and ranks == {array.ndim}:
                 return layout
-        return ""
+        return self._wanted(group, array) if ranks == {array.ndim} else ""
+
+    def _wanted(self, group: Group, array: Array) -> str:
+        """The layout in which everybody reads what a group makes, where that is one."""
+        readers = {self.owners.get(op) for op in group.last.results[0].consumers()}
+        wants = {_layout_of(reader, array) for reader in readers if reader is not None}
+        return wants.pop() if len(wants) == 1 and group.last.results[0] not in self.outputs else ""
 
     def _output(self, group: Group, value: Value, array: Array, layout: str) -> Output:
         self.keep(value, array)
@@ -258,6 +269,15 @@ class Machine:
         tail = group.tail
         name = self.names[first] + "".join(self.names[op] for op in tail)
         return Node(name, kind_of(first).device, originals=originals)
+
+
+def _layout_of(group: Group, array: Array) -> str:
+    """The layout in which the cube unit, or a pooling, reads a tensor."""
+    kind = role(group.anchor or group.last)
+    if kind == MATMUL and group.anchor is not None:
+        return MATRIX if array.ndim == 2 else ""
+    image = kind == POOL or group.anchor is not None
+    return IMAGE if image and array.ndim == 4 else ""
 
 
 def _ordered(group: Group, names: Mapping[Op, str]) -> list[str]:

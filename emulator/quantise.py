@@ -130,11 +130,11 @@ def _append(
     quant.attributes |= {"sqrt_mode": False}
     [read] = device.operator(quant, [data], [(None, np.reshape(small, data.array.shape), layout, None)])
     kernel = device.constant(replace(weights, kernel=whole).stored(), weights.layout, weights.device, weights.group)
-    added = None if bias is None else device.constant(bias, "ND", "ND")
+    added = None if bias is None else device.vector(bias, layout)
     layer = Node(names[op], kind_of(op).device, attributes={"groups": weights.group, "has_bias": bias is not None})
     [held] = device.operator(layer, [read, kernel, added, None], [(None, sums, layout, None)])
     bits = np.frombuffer(factor.astype(np.float32).tobytes(), np.uint32)
-    packed = device.constant(bits.astype(np.uint64), "ND", "ND")
+    packed = device.vector(bits.astype(np.uint64), layout)
     tail = [names[one] for one in group.tail]
     inside = {result for one in group.ops for result in one.results}
     others = [v for one in group.tail for v in one.reads() if v not in inside]
