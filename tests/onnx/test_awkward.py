@@ -240,7 +240,7 @@ def test_a_domain_that_nothing_else_uses(tmp_path: Path) -> None:
     graph = onnx.helper.make_graph([node, after], "g", [info("x", 1, [2])], [info("z", 1, [2])])
     opsets = [onnx.helper.make_opsetid("", 17), onnx.helper.make_opsetid("com.example.ops", 3)]
     onnx.save(onnx.helper.make_model(graph, opset_imports=opsets, ir_version=8), str(tmp_path / "m.onnx"))
-    with pytest.raises(UserError, match="`secret` .* is of a domain whose operators") as caught:
+    with pytest.raises(UserError, match=r"`secret` .* is of a domain whose operators") as caught:
         cut(tmp_path / "m.onnx", "op com.example.ops.Secret", tmp_path / "refused")
     assert "; output %y : " in str(caught.value)
     written, _ = cut(tmp_path / "m.onnx", "op com.example.ops.Secret; output %y : 2xf32", tmp_path / "out")

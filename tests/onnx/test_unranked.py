@@ -179,7 +179,7 @@ def test_the_user_may_state_it(tmp_path: Path) -> None:
 def test_the_user_may_leave_it_open(tmp_path: Path) -> None:
     path = saved(branching([2, 3], reader("Flatten"), [], ["n", "m"]), tmp_path)
     _, manifest = cut(path, "to choice; output %x : *xf32", tmp_path / "out")
-    assert [one["what"].split(":")[0] for one in manifest["limits"]] == ["the rank of output `x` is known to nobody"]
+    assert [one["what"].split(":")[0] for one in manifest["limits"]] == ["the rank of output `x` is not known"]
     assert "shape" in checker_says(tmp_path / "out/dump.onnx")
     data = NUMBERS.standard_normal((2, 3)).astype(np.float32)
     for flag, shape in ((False, (2, 3)), (True, (1, 2, 3))):
@@ -236,6 +236,14 @@ def test_where_the_original_is_refused_too_the_cut_is_written(tmp_path: Path) ->
     assert "onnx.checker refuses it" in manifest["limits"][0]["what"]
     _, manifest = cut(path, "all", tmp_path / "all")
     assert (tmp_path / "all/dump.onnx").read_bytes() == path.read_bytes()
+
+
+def test_whoever_wants_no_inference_gets_what_the_file_states(tmp_path: Path) -> None:
+    path = saved(branching([2, 3], reader("Sigmoid"), [], [2, 3]), tmp_path)
+    manifest = write(standard("to choice", infer=False).run(load(path)), tmp_path / "out")
+    assert "the element type of output `x` is not known" in manifest["limits"][0]["what"]
+    feeds = {"data": NUMBERS.standard_normal((2, 3)).astype(np.float32), "flag": np.array(False)}
+    assert np.array_equal(run.run(load(tmp_path / "out/dump.onnx"), feeds, ["x"])["x"], feeds["data"])
 
 
 def test_a_model_is_saved_as_it_was_read(tmp_path: Path) -> None:

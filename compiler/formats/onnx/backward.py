@@ -22,13 +22,15 @@ Found = Iterator[tuple[Value, Shape]]
 def demanded(op: Op) -> Found:
     """What `op` demands of the shapes of its operands that are made beside it and whose rank nobody knows."""
     rule = _RULES.get(op.type)
-    if rule is None:
-        return
-    for value, shape in rule(op):
-        type = value.type
-        open = isinstance(type, TensorType) and type.element is not None and type.shape is None
-        if open and value.producer is not None and value.graph is op.graph:
-            yield value, shape
+    open = [value for value in op.operands if value is not None and _is_open(value, op)] if rule is not None else []
+    if rule is not None and open:
+        yield from ((value, shape) for value, shape in rule(op) if value in open)
+
+
+def _is_open(value: Value, reader: Op) -> bool:
+    type = value.type
+    known = not isinstance(type, TensorType) or type.element is None or type.shape is not None
+    return not known and value.producer is not None and value.graph is reader.graph
 
 
 def _shape(value: Value | None) -> Shape | None:

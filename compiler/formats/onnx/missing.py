@@ -50,7 +50,7 @@ def settle(main: Graph, proto: Any, run: Run, take: Take) -> Any:
     """
     assumed: dict[Value, TensorType | None] = {}
     for _ in range(ROUNDS):
-        if _state_told_shapes(main, proto) or _state_demanded_ranks(main, proto):
+        if any((_state_told_shapes(main, proto), _state_demanded_ranks(main, proto))):
             proto = run(proto) or proto
             take(main, proto.graph)
             continue

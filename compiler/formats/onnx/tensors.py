@@ -254,7 +254,7 @@ def data_span(tensor: Tensor, files: DataFiles) -> Span | None:
 
 
 def load(tensor: Tensor, files: DataFiles) -> np.ndarray[Any, Any]:
-    """The numbers. Raises ModelError where there are more or fewer than the shape says."""
+    """The numbers. Raises ModelError where they are damaged, or more or fewer than the shape says."""
     from subcut.compiler.formats.onnx import decode
 
     if tensor.element is None:
@@ -262,4 +262,7 @@ def load(tensor: Tensor, files: DataFiles) -> np.ndarray[Any, Any]:
     span = data_span(tensor, files)
     if span is not None:
         return decode.from_raw(span.bytes(), tensor)
-    return decode.from_fields(tensor)
+    try:
+        return decode.from_fields(tensor)
+    except WireError as error:
+        raise ModelError(tensor.file.path, str(error), offset=error.offset, where=tensor.where) from None

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from subcut.compiler.diagnostics import Diagnostic
 from subcut.compiler.errors import UserError
 from subcut.compiler.formats.onnx import fold, schema
-from subcut.compiler.formats.onnx.records import body, info_of, model_record_of, record_of
+from subcut.compiler.formats.onnx.records import body, info_of, model_record_of, reading, record_of
 from subcut.compiler.formats.onnx.types import decode_info, is_ranked
 from subcut.compiler.ir.graph import Model, Op, Value
 from subcut.compiler.ir.types import TensorType, Type
@@ -17,21 +17,22 @@ EACH_WAY, FARTHEST = 2, 1000
 
 
 def check(model: Model) -> None:
-    """Refuse an output of unknown element type or rank, unless the user says so, or the original has such edges too.
+    """Refuse an output of unknown element type or rank, unless the user chose it, or the original has such edges too.
 
-    Raises UserError `untyped-edge`.
+    The user does by stating the rank as open (`output %x : *xf32`), or that nothing is to be inferred. Raises UserError
+    `untyped-edge`.
     """
-    unknown = [value for value in model.main.outputs if not is_ranked(value.type or _stated(value))]
-    if not unknown:
-        return
-    stated = model.options.outputs if model.options else {}
-    refused = [value for value in unknown if value not in stated or not _element(value)]
-    if refused and not _is_open(model):
-        raise UserError([_diagnostic(model, value) for value in refused])
+    with reading(model_record_of(model).file.path):
+        unknown = [value for value in model.main.outputs if not is_ranked(value.type or _stated(value))]
+        if not unknown:
+            return
+        stated = model.options.outputs if model.options else {}
+        refused = [value for value in unknown if value not in stated or not _element(value)]
+        inferring = model.report is None or model.report.framework
+        if refused and inferring and not _is_open(model):
+            raise UserError([_diagnostic(model, value) for value in refused])
     for value in unknown:
-        what = (
-            f"the {_lacking(value)} of output `{value.name}` is known to nobody: it runs, and onnx.checker refuses it"
-        )
+        what = f"the {_lacking(value)} of output `{value.name}` is not known: the cut runs, onnx.checker refuses it"
         model.notes.setdefault("limits", []).append({"what": what})
 
 
