@@ -30,7 +30,6 @@ class NameIndex:
         for key in keys:
             self._hashes.append(hash(key))
             self._offsets.append(at)
-        self._sorted = None
 
     def find(self, key: str) -> list[str]:
         """The names under `key`, and perhaps some under another, sorted."""
@@ -46,7 +45,7 @@ class NameIndex:
         return (os.fsdecode(bytes(name)) for name in names if name)
 
     def _columns(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        if self._sorted is None:
+        if self._sorted is None or len(self._sorted[0]) != len(self._hashes):
             import numpy as np
 
             hashes, offsets = (np.array(column, np.int64) for column in (self._hashes, self._offsets))

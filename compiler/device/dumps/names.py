@@ -21,6 +21,7 @@ _OTHERS = (".npy", ".pb", ".quant")
 
 _ESCAPES = str.maketrans(" ./\\", "____")
 _NAME = re.compile(r"([^./]+)\.([^./]+)((?:\.[0-9]{1,20}){2,7})(\.[A-Za-z_]\w*)?", re.ASCII)
+_ORDINARY = re.compile(r"[^./]+\.([^./]*[^./0-9][^./]*)(?:\.[0-9]{1,20}){2,3}", re.ASCII)
 _EXCEPTION = re.compile(r"([^./]+)\.([0-9]{1,20})\.([0-9]{1,20})(?:\.[0-9]+\.[0-9]+)?\.([0-9]{1,20})", re.ASCII)
 _TRUTH = re.compile(r"(.+)\.([0-9]{1,9})\.([0-9]{1,255})(\.npy|\.pb|\.quant)", re.ASCII)
 _SLICE = re.compile(r"_lxslice([0-9]{1,9})", re.ASCII)
@@ -137,6 +138,17 @@ def parse_name(text: str) -> FileName | None:
     part = _SLICE.search(found[2]) if "_lxslice" in found[2] else None
     slice_number = int(part[1]) if part else None
     return FileName(found[1], found[2], task, stream[0] if stream else None, time, ffts, slice_number, found[4] or "")
+
+
+def ordinary_operator(text: str) -> str | None:
+    """The escaped operator of a dump file's name that has neither slices nor an ending; None for any other name.
+
+    It says what `parse_name` says, a few times faster: a tree may have a million names.
+    """
+    found = _ORDINARY.fullmatch(text)
+    if found is None or "_lxslice" in text or "sgt_graph_" in text:
+        return None
+    return found[1]
 
 
 def _first_of_ffts(numbers: list[str]) -> int | None:

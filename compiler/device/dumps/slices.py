@@ -55,7 +55,7 @@ class WholeTensor:
             data = self.parts[0][1].data
             return np.frombuffer(data.file.data, np.uint8, len(data), data.start)
         width = BITS[self.like.type_name] // 8
-        whole: Any = np.zeros((*self.shape, width), np.uint8)
+        whole: Any = np.empty((*self.shape, width), np.uint8)
         for box, tensor in self.parts:
             shape = [*(high - low for low, high in box), width]
             raw: Any = np.frombuffer(tensor.data.file.data, np.uint8, prod(shape), tensor.data.start)

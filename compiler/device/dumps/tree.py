@@ -11,7 +11,15 @@ from pathlib import Path
 from subcut.compiler.device.dumps.executions import LEVELS, Execution, choose, discover
 from subcut.compiler.device.dumps.mapping import FILE, read_mapping
 from subcut.compiler.device.dumps.name_index import NameIndex
-from subcut.compiler.device.dumps.names import FileName, TruthName, escape, parse_name, parse_truth, plain_name
+from subcut.compiler.device.dumps.names import (
+    FileName,
+    TruthName,
+    escape,
+    ordinary_operator,
+    parse_name,
+    parse_truth,
+    plain_name,
+)
 from subcut.compiler.device.dumps.reader import read_dump
 from subcut.compiler.errors import ModelError, user_error
 
@@ -206,6 +214,11 @@ class DumpTree:
 
     def _add(self, text: str) -> bool:
         """Index a name; false where it is none of a dump."""
+        operator = ordinary_operator(text)
+        if operator is not None:
+            self.counts["overflow" if operator == OVERFLOW else "dump"] += 1
+            self._dumps.add(text, operator)
+            return True
         name = parse_name(text)
         if name is not None:
             kind = _kind(name)

@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from subcut.compiler.device.dumps.names import Ffts, FileName, TruthName, escape, make_name, parse_name, parse_truth
+from subcut.compiler.device.dumps.names import (
+    Ffts,
+    FileName,
+    TruthName,
+    escape,
+    make_name,
+    ordinary_operator,
+    parse_name,
+    parse_truth,
+)
 
 STAMP = 1670205071724946
 CASES = {
@@ -97,6 +106,19 @@ def test_what_is_made_is_read(
     assert (name.op_type, name.task, name.stream, name.time, name.ffts) == (escape(kind), task, stream, time, ffts)
     assert name.op_name == escape(op) + ("_lxslice3" if sliced else "")
     assert name.text == text
+
+
+PIECES = st.sampled_from(
+    ["a", "conv1", "_lxslice2", "sgt_graph_1_", ".", "..", "1", "42", "-", "x.1", "/", ".csv", ".npy"]
+)
+
+
+@given(st.lists(PIECES, max_size=9).map("".join) | st.sampled_from([*CASES, *NONE]))
+def test_the_fast_way_says_the_same(text: str) -> None:
+    operator, name = ordinary_operator(text), parse_name(text)
+    if operator is not None:
+        assert name is not None
+        assert (name.base, name.unpartitioned, name.op_name, name.ffts, name.suffix) == (*[operator] * 3, None, "")
 
 
 @given(st.text(max_size=40))
