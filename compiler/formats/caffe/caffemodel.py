@@ -259,7 +259,12 @@ def read_weights(file: SourceFile) -> WeightFile:
 
 
 def _name(record: Record) -> bytes:
-    wanted = _NAME[record.number]
+    wanted, data = _NAME[record.number], record.file.data
+    # Most records begin with a short name.
+    if record.stop - record.body > 1 and data[record.body] == wanted << 3 | LEN:
+        size, start = data[record.body + 1], record.body + 2
+        if size < 128 and start + size <= record.stop:
+            return data[start : start + size]
     for number, kind, _, start, stop in record.fields():
         if kind != LEN:
             continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import count
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from subcut.compiler.formats.caffe.generations import many, view
 from subcut.compiler.formats.caffe.names import assign, blob_of, written_names
 from subcut.compiler.formats.caffe.net import LayerText
 from subcut.compiler.formats.caffe.render import header_text, input_layer_text
+from subcut.compiler.formats.caffe.shapes import STORING, infer_layer
 from subcut.compiler.formats.caffe.weights import Frozen, Source, check_weights, refused, source_of
 from subcut.compiler.ir.dialect import Dialect
 from subcut.compiler.ir.graph import Attribute, Constant, Graph, Model, Op, Value
@@ -97,12 +99,18 @@ class CaffeDialect(Dialect):
         name = _unique(graph, f"{value.name}_value")
         op = Op("Parameter", name, attributes={"parameter_param": {"shape": shape}})
         op.origin = Frozen(Constant(type, lambda: array))
-        op.add_result(value.name, type).origin = blob_of(value)
+        taken = {other.name for other in graph.values()}
+        free = next(one for n in count() if (one := f"{value.name}_{n}" if n else value.name) not in taken)
+        op.add_result(free, type).origin = blob_of(value)
         return op
 
     def annotate(self, model: Model) -> None:
-        """Type what data layers and `Input` layers give out, where the net says it."""
-        self.infer(model, [v for op in model.main.ops if not op.operands for v in op.results])
+        """Follow the shape rules as far as they lead; what stands behind a layer that is wrong has no type."""
+        for op in model.main.ops:
+            try:
+                _infer_op(op, check_blobs=False)
+            except ValueError:  # said by whoever needs the type
+                continue
 
     def feeds(self, model: Model) -> list[Value]:
         """Inputs of the header, tops of data layers, and blobs that only layers of another phase make."""
@@ -223,19 +231,20 @@ def _infer_op(op: Op, *, check_blobs: bool = True) -> None:
 
     The blobs of a layer that is left out do not matter.
     """
-    from subcut.compiler.formats.caffe.shapes import STORING, infer_layer
-
     bottoms = [v.type.shape if v is not None and isinstance(v.type, TensorType) else None for v in op.operands]
-    source = source_of(op)
-    layer = op.origin
-    check_blobs = check_blobs and op.type in STORING
-    stored = source.blobs(layer) if check_blobs and source is not None and isinstance(layer, LayerText) else []
-    blobs = [blob.shape for blob in stored if blob is not None]
-    known = blobs if len(blobs) == len(stored) else []
-    shapes = infer_layer(op.type, op.attributes, bottoms, known, len(op.results))
+    blobs = _blob_shapes(op) if check_blobs and op.type in STORING else []
+    shapes = infer_layer(op.type, op.attributes, bottoms, blobs, len(op.results))
     for value, shape in zip(op.results, shapes, strict=False):
         found = _float_type(shape, _layout(op, shape))
         value.type = value.type.merged(found) if isinstance(value.type, TensorType) else found
+
+
+def _blob_shapes(op: Op) -> list[tuple[int, ...]]:
+    """The shapes of what a layer stores, where the weights file has all of it."""
+    source = source_of(op)
+    stored = source.blobs(op.origin) if source is not None and isinstance(op.origin, LayerText) else []
+    shapes = [blob.shape for blob in stored if blob is not None]
+    return shapes if len(shapes) == len(stored) else []
 
 
 @lru_cache(maxsize=1024)
@@ -248,6 +257,8 @@ def _layout(op: Op, shape: tuple[Dim, ...] | None) -> str:
     """`NCHW` for four axes, unless the layer or what it reads has moved them."""
     if shape is None or len(shape) != 4 or op.type in RESHAPING:
         return ""
-    known = [v.type for v in op.operands if v is not None and isinstance(v.type, TensorType)]
-    four = [type for type in known if type.shape is not None and len(type.shape) == 4]
-    return "NCHW" if all(type.layout == "NCHW" for type in four) else ""
+    for value in op.operands:
+        type = value.type if value is not None else None
+        if isinstance(type, TensorType) and type.layout != "NCHW" and type.shape is not None and len(type.shape) == 4:
+            return ""
+    return "NCHW"

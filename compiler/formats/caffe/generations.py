@@ -78,9 +78,7 @@ Attributes = dict[str, Attribute]
 def decode(file: SourceFile, message: Message, skip: tuple[str, ...] = ()) -> Attributes:
     """A message as a dict: a field that occurs once is its value, one that occurs several times a list."""
     found: dict[str, list[Attribute]] = {}
-    for field in message.fields:
-        if field.name in skip:
-            continue
+    for field in [field for field in message.fields if field.name not in skip]:
         values = found.setdefault(field.name, [])
         for node in field.values:
             values.append(scalar(file, node) if isinstance(node, Scalar) else decode(file, node))
