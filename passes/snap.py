@@ -134,10 +134,11 @@ class _Snapping:
         self._add(added)
         if self.ends is not None:
             self.ends.pop(value, None)
-            self.ends.update(dict.fromkeys(v for v in _results(added) if self._leaves(v, added)))
+            self.ends.update(dict.fromkeys(v for v in _results(added) if self._ends(v, added)))
 
-    def _leaves(self, value: Value, added: list[Op]) -> bool:
-        return not value.uses or any(op not in added for op, _ in value.uses)
+    def _ends(self, value: Value, added: list[Op]) -> bool:
+        """Whether a result of what was taken in is an end: it leaves, or nobody reads it and it is stored."""
+        return any(op not in added for op, _ in value.uses) or (not value.uses and self._fits(value))
 
     def _add(self, ops: Iterable[Op]) -> None:
         self.ops.update(dict.fromkeys(op for op in ops if op.graph is self.graph))

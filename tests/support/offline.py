@@ -82,6 +82,7 @@ def _describe(desc: Any, out: Out) -> None:
 def om(path: Path, ops: Sequence[Offline], **facts: str) -> Path:
     """An `.om` file of these operators, made at `path`."""
     made = definition(ops, **facts)
+    path.unlink(missing_ok=True)
     write_om(path, name=made.name, definition=made.SerializeToString())
     return path
 
