@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from subcut.compiler.errors import UserError, user_error
 from subcut.emulator.numerics import Precision, is_real
 from subcut.emulator.weights import Weights
 
@@ -29,9 +30,11 @@ NEEDS_WEIGHTS = ("weights", "int8")
 
 @dataclass(frozen=True)
 class Fault:
-    """One of `KINDS`, at one operator."""
+    """One of `KINDS`, at one operator. Raises UserError `cannot-fail` where its tensors are not fit for it."""
 
     kind: str
+    name: str
+    """The operator, as it was asked for."""
 
     def weights(self, weights: Weights, kernel: Array) -> Array:
         """The kernel that the faulty operator multiplies by."""
@@ -47,16 +50,20 @@ class Fault:
         """What the faulty operator takes the tensor it reads for."""
         import numpy as np
 
-        if self.kind != "layout" or array.ndim != 4:
+        if self.kind != "layout":
             return array
+        if array.ndim != 4:
+            raise self._refused(f"what it reads has {array.ndim} dimensions, and only four have a layout")
         return np.reshape(np.transpose(array, (0, 2, 3, 1)), array.shape)
 
     def written(self, array: Array, precision: Precision) -> Array:
         """What the faulty operator gives out in place of its result."""
         import numpy as np
 
-        if not is_real(array) or not array.size:
+        if self.kind not in ("scale", "zero", "nan", "overflow"):
             return array
+        if not is_real(array) or not array.size:
+            raise self._refused("its result holds no real numbers")
         if self.kind == "scale":
             return precision.rounded(array * np.float32(1.5))
         if self.kind == "zero":
@@ -67,5 +74,11 @@ class Fault:
             return numbers
         if self.kind == "overflow":
             largest = np.nanmax(np.abs(array))
-            return precision.rounded(array * np.float32(2 * precision.largest / largest if largest else 1))
+            if not largest:
+                raise self._refused("its result is zero throughout")
+            # Beyond the range, as far as 32-bit floats reach.
+            return precision.rounded(array / largest * np.float32(min(2 * precision.largest, 3.4e38)))
         return array
+
+    def _refused(self, reason: str) -> UserError:
+        return user_error("cannot-fail", f"`{self.name}` cannot have the fault `{self.kind}`: {reason}")

@@ -13,8 +13,10 @@ from subcut.compiler.ir.graph import Model, Op, Value
 from subcut.compiler.ir.types import TensorType, numpy_dtype
 from subcut.emulator.faults import KINDS, NEEDS_WEIGHTS, Fault
 from subcut.emulator.fusion import Group
+from subcut.emulator.kinds import NOTHING, RESHAPE, role
 from subcut.emulator.numerics import PRECISIONS
 from subcut.emulator.plan import Plan
+from subcut.emulator.quantise import can_quantise
 from subcut.emulator.recorder import MODES, DumpOptions
 
 if TYPE_CHECKING:
@@ -129,7 +131,11 @@ def chosen_faults(faults: Iterable[str], groups: Sequence[Group], names: Mapping
             )
         if kind in NEEDS_WEIGHTS and group.anchor is None:
             raise user_error("cannot-fail", f"`{name}` cannot have the fault `{kind}`: it has no weights")
+        if kind == "int8" and not can_quantise(group):
+            raise user_error("cannot-fail", f"`{name}` cannot have the fault `{kind}`: no such layer is quantised")
+        if role(group.last) in (RESHAPE, NOTHING):
+            raise user_error("cannot-fail", f"`{name}` cannot fail: nothing is computed there")
         if group in found:
             raise user_error("cannot-fail", f"`{name}` runs as one with an operator that has a fault already")
-        found[group] = Fault(kind)
+        found[group] = Fault(kind, name)
     return found
