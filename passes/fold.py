@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from subcut.compiler.errors import user_error
-from subcut.compiler.ir.graph import Model, Value
-from subcut.compiler.ir.report import NAMED_START, STATIC, Edge
+from subcut.compiler.ir.graph import Model, Op, Value
+from subcut.compiler.ir.report import DEAD, NAMED_START, STATIC, Edge, Report
 from subcut.compiler.ir.types import TensorType, numpy_dtype
 from subcut.compiler.number_files import read_npy
 from subcut.passes.base import Pass
@@ -25,6 +25,7 @@ class Fold(Pass):
     2. A tensor whose value follows from static shapes alone, such as a `Reshape`'s computed shape, is folded
        (`static=false` keeps it an input).
     3. A tensor named as the start is never folded, unless it is frozen.
+    4. What only computed a tensor that is frozen now is dropped, selected or not.
     """
 
     name: ClassVar[str] = "fold"
@@ -36,6 +37,7 @@ class Fold(Pass):
         if report is None:
             raise user_error("no-cut", "nothing was cut", help="run the pass `cut` before `fold`")
         frozen = options.freeze if options else {}
+        _drop_dead(model, report, {edge.value for edge in report.inputs if edge.value in frozen})
         left: list[Edge] = []
         for edge in report.inputs:
             array, source = None, ""
@@ -53,6 +55,37 @@ class Fold(Pass):
         changed = len(left) < len(report.inputs)
         report.inputs = left
         return changed
+
+
+def _drop_dead(model: Model, report: Report, frozen: set[Value]) -> None:
+    """Drop what computes `frozen` tensors, as far as nothing else needs it; `model.notes` say so."""
+    graph = model.main
+    makers = [edge.producer for edge in report.inputs if edge.value in frozen and edge.producer is not None]
+    kept, outputs = set(graph.ops), {edge.value for edge in report.outputs}
+    waited = {other for op in graph.ops for other in op.controls}
+    gone: dict[Op, None] = {}
+    inner: set[Op] = set()
+    while makers:
+        op = makers.pop()
+        if op in gone or op not in kept or op in waited or model.dialect.has_side_effect(op):
+            continue
+        if any(value in outputs for value in op.results):
+            continue
+        needed = [value for value in op.results if value not in frozen]
+        if any(user not in inner for value in needed for user, _ in value.uses):
+            continue
+        gone[op] = None
+        inner.update(op.walk())
+        makers += [value.producer for value in op.reads() if value.producer is not None]
+    if not graph.keep(op for op in graph.ops if op not in gone):
+        return
+    dropped = [op for op in report.operators if op in gone]
+    model.notes["dropped"] = [{"operator": op.label, "type": op.type, "why": DEAD} for op in dropped]
+    report.operators = [op for op in report.operators if op not in gone]
+    for edge in report.inputs:
+        edge.consumers = [op for op in edge.consumers if op not in gone]
+    report.inputs = [edge for edge in report.inputs if edge.consumers]
+    report.kept = [edge for edge in report.kept if edge.producer not in gone]
 
 
 def load_frozen(value: Value, path: str) -> np.ndarray[Any, Any]:

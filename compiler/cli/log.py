@@ -26,6 +26,9 @@ def entries(model: Model, folder: Path, manifest: dict[str, Any]) -> Iterator[st
             yield f"{model.dialect.input_heading}\n{model.dialect.input_text(edge.new).rstrip()}"
     for value, type, source in report.folded:
         yield f"Fold Constant:{value.name} {type} from {source}"
+    dropped = [note["operator"] for note in model.notes.get("dropped", [])]
+    if dropped:
+        yield f"Drop Layer:{','.join(dropped)}"
     for note in model.notes.get("rewired", []):
         verb = "writes" if note["operand"].startswith("top") else "reads"
         yield f"Rewire:{note['operator']} {verb} {note['to']} instead of {note['from']}"

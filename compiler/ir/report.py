@@ -38,6 +38,9 @@ LEAVES = "read outside the selection"
 UNREAD = "read by nobody"
 MODEL_OUTPUT = "an output of the model"
 
+DEAD = "computed only what is frozen"
+"""Why a selected operator is dropped."""
+
 STATIC = "static shapes"
 """Where the numbers of a folded tensor are from, when they are from no file."""
 

