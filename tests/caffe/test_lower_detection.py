@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.caffe_boxes import heads, overlap
 from support.caffe_models import read_net
 
 from subcut.compiler.formats.caffe.run import run
@@ -75,15 +76,6 @@ def decode(s: Settings, prior: np.ndarray, variance: np.ndarray, offset: np.ndar
     return np.concatenate([centre - half, centre + half])
 
 
-def overlap(a: np.ndarray, b: np.ndarray) -> float:
-    low, high = np.maximum(a[:2], b[:2]), np.minimum(a[2:], b[2:])
-    if (high <= low).any():
-        return 0.0
-    inside = np.prod(high - low)
-    sizes = [np.prod(box[2:] - box[:2]) if (box[2:] >= box[:2]).all() else 0.0 for box in (a, b)]
-    return float(inside / (sizes[0] + sizes[1] - inside))
-
-
 def suppress(s: Settings, boxes: list[np.ndarray], scores: np.ndarray) -> list[int]:
     best = [i for i in np.argsort(-scores, kind="stable") if s.threshold is None or scores[i] > s.threshold]
     kept: list[int] = []
@@ -122,14 +114,8 @@ def net(s: Settings, params: str) -> str:
         "c": (s.images, s.priors * s.classes),
         "p": (1, 2, s.priors * 4),
     }
-    heads = [
-        f'layer {{ name: "{n}" type: "Input" top: "{n}" input_param {{ shape {{ '
-        + " ".join(f"dim: {d}" for d in shape)
-        + " } } }"
-        for n, shape in shapes.items()
-    ]
     tail = 'layer { name: "d" type: "DetectionOutput" bottom: "l" bottom: "c" bottom: "p" top: "d" '
-    return "\n".join([*heads, f"{tail} detection_output_param {{ {params} }} }}"])
+    return "\n".join([*heads(shapes), f"{tail} detection_output_param {{ {params} }} }}"])
 
 
 def inputs(s: Settings, seed: int) -> dict[str, np.ndarray]:

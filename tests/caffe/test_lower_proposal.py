@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.caffe_boxes import heads
 from support.caffe_models import caffemodel, read_net
 
 from subcut.compiler.errors import UserError
@@ -46,14 +47,10 @@ class Settings:
             "d": (images, 4 * self.anchors, *self.grid),
             "i": (1, len(self.image)),
         }
-        heads = [
-            f'layer {{ name: "{n}" type: "Input" top: "{n}" input_param {{ shape {{ '
-            + " ".join(f"dim: {d}" for d in shape)
-            + " } } }"
-            for n, shape in shapes.items()
-        ]
         tail = f'layer {{ name: "p" type: "Proposal" bottom: "s" bottom: "d" bottom: "i" {tops} '
-        return "\n".join([*heads, f"{tail} proposal_param {{ {self.text() if params is None else params} }} }}"])
+        return "\n".join(
+            [*heads(shapes), f"{tail} proposal_param {{ {self.text() if params is None else params} }} }}"]
+        )
 
 
 SETTINGS = st.builds(

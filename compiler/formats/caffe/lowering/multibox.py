@@ -98,10 +98,10 @@ def _check(at: Lowered, p: Message, locations: int, confidences: int) -> None:
     classes, background = p.integer("num_classes"), p.integer("background_label_id")
     if classes < 1:
         raise ValueError("`num_classes` must be positive")
-    if (legacy(at.layer.bottom())[1], legacy(at.layer.bottom(1))[1]) != (locations, confidences):
-        raise ValueError(f"its priors need {locations} locations and {confidences} confidences for each image")
     if _mined(p) and not p.flag("share_location", True):
         raise ValueError("`mining_type` other than NONE needs `share_location`")
+    if (legacy(at.layer.bottom())[1], legacy(at.layer.bottom(1))[1]) != (locations, confidences):
+        raise ValueError(f"its priors need {locations} locations and {confidences} confidences for each image")
     if p.flag("map_object_to_agnostic") and classes != 2:
         raise ValueError("`map_object_to_agnostic` needs 2 classes")
     softmax = p.enum("conf_loss_type", LOSSES, "SOFTMAX") == "SOFTMAX"
