@@ -57,7 +57,7 @@ def odd_model() -> Model:
 
 
 def test_operators_and_tensors(capsys: pytest.CaptureFixture[str]) -> None:
-    assert listed(capsys, shared("caffe/mtcnn/det1.prototxt"), "conv[34]*", "--infer") == [
+    assert listed(capsys, shared("caffe/mtcnn/det1.prototxt"), "conv[34]*") == [
         "3 operators",
         "conv3    Convolution  1x32x1x1xf32",
         "conv4-1  Convolution  1x2x1x1xf32",
@@ -69,6 +69,23 @@ def test_operators_and_tensors(capsys: pytest.CaptureFixture[str]) -> None:
         "%conv4-1  1x2x1x1xf32   conv4-1 -> prob1",
         "%conv4-2  1x4x1x1xf32   conv4-2 -> nobody",
     ]
+
+
+def test_what_stands_behind_a_wrong_layer_has_no_type(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """A list shows a net that Caffe would refuse; who asks for the types is told what is wrong."""
+    net = tmp_path / "net.prototxt"
+    layers = ("", "axis: 4", "")
+    net.write_text(
+        'input: "x" input_shape { dim: 2 dim: 3 }\n'
+        + "".join(
+            f'layer {{ name: "s{i}" type: "Softmax" bottom: "{"x" if i == 0 else f"s{i - 1}"}" top: "s{i}"'
+            f" softmax_param {{ {param} }} }}\n"
+            for i, param in enumerate(layers)
+        )
+    )
+    assert listed(capsys, net, "--ops") == ["s0  Softmax  2x3xf32", "s1  Softmax  ?", "s2  Softmax  *xf32"]
+    assert main(["list", str(net), "--infer"]) == 2
+    assert "axis 4 is out of range" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("ending", ["onnx", "pb", "prototxt"])
