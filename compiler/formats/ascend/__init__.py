@@ -7,10 +7,13 @@ cut, and written only whole.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from subcut.compiler.formats import ReadOptions, WriteOptions
 from subcut.compiler.formats.ascend.recognise import claimed_form
-from subcut.compiler.ir.graph import Model
+
+if TYPE_CHECKING:
+    from subcut.compiler.formats import ReadOptions, WriteOptions
+    from subcut.compiler.ir.graph import Model
 
 ENDINGS = (".om", ".air", ".json")
 

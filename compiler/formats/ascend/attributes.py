@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from subcut.compiler.device.enums import ELEMENTS, type_name
 from subcut.compiler.errors import ModelError
 from subcut.compiler.formats.ascend import schema
-from subcut.compiler.formats.ascend.compression import expand_entries
+from subcut.compiler.formats.ascend.compression import decoded, resolve
 from subcut.compiler.formats.ascend.definition import OP_ATTRIBUTE, Definition, Place, stored_data
 from subcut.compiler.formats.ascend.origin import damaged
 from subcut.compiler.ir.graph import Attribute, Constant, Op
@@ -53,11 +53,11 @@ class _Decoder:
     def op(self, place: Place) -> dict[str, Attribute]:
         """Of the operator whose record is there."""
         record = schema.decode("OpDef", self.definition.record(place))
-        expand_entries(record.attr, self.definition.tables)
         data = self._stored(place)
         found: dict[str, Attribute] = {}
         for number, entry in enumerate(record.attr):
-            found[entry.key] = self.value(entry.value, record, data.get(number))
+            key, texts = resolve(entry, self.definition.tables)
+            found[key] = self.value(entry.value, record, data.get(number)) if texts is None else _attribute(texts)
         for name in ("input_desc", "output_desc"):
             descs = getattr(record, name)
             if len(descs):
@@ -78,14 +78,17 @@ class _Decoder:
 
     def descriptor(self, desc: Any) -> dict[str, Attribute]:
         """A tensor's descriptor."""
-        expand_entries(desc.attr, self.definition.tables)
         shape: list[Attribute] = list(desc.shape.dim)
         found: dict[str, Attribute] = {"dtype": type_name(desc.dtype), "layout": desc.layout, "shape": shape}
         if desc.name:
             found["name"] = desc.name
         if desc.size:
             found["size"] = desc.size
-        found["attr"] = {entry.key: self.value(entry.value) for entry in desc.attr}
+        attributes: dict[str, Attribute] = {}
+        for entry in desc.attr:
+            key, texts = resolve(entry, self.definition.tables)
+            attributes[key] = self.value(entry.value) if texts is None else _attribute(texts)
+        found["attr"] = attributes
         return found
 
     def value(self, value: Any, op: Any = None, data: Place | None = None) -> Attribute:
@@ -107,7 +110,7 @@ class _Decoder:
         """A list of whatever it has."""
         for field, content in items.ListFields():
             if field.name == "s":
-                return [_text(raw) for raw in content]
+                return [decoded(raw) for raw in content]
             if field.name == "td":
                 return [self.descriptor(one) for one in content]
             if field.name == "t":
@@ -130,11 +133,8 @@ class _Decoder:
         return Constant(type, lambda: _load(source, name, dims, self.definition))
 
 
-def _text(raw: bytes) -> Attribute:
-    try:
-        return raw.decode()
-    except UnicodeDecodeError:
-        return raw
+def _attribute(texts: str | bytes | list[str | bytes]) -> Attribute:
+    return list(texts) if isinstance(texts, list) else texts
 
 
 def _load(source: Source, name: str, dims: tuple[int, ...], definition: Definition) -> np.ndarray[Any, Any]:
@@ -147,8 +147,8 @@ def _load(source: Source, name: str, dims: tuple[int, ...], definition: Definiti
 
 
 _DECODERS: Mapping[str, Callable[[_Decoder, Any], Attribute]] = {
-    "s": lambda _, raw: _text(raw),
-    "expression": lambda _, raw: _text(raw),
+    "s": lambda _, raw: decoded(raw),
+    "expression": lambda _, raw: decoded(raw),
     "list": _Decoder.items,
     "func": _Decoder.function,
     "td": _Decoder.descriptor,

@@ -11,7 +11,7 @@ Source: the graph engine's `model_compress_manager.cc` and `enum_attr_utils.cc`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from subcut.compiler.formats.ascend.schema import LIST_TYPES
@@ -20,6 +20,8 @@ VERSION, NAMES, VALUES, USES_TEXT = "om_compress_version", "attr_name_enum", "at
 HELPERS = frozenset([VERSION, NAMES, VALUES, USES_TEXT])
 """Attributes of the model that hold the tables."""
 _BASE = 127
+SPARE, GROWTH = 1 << 24, 64
+"""What all texts of a model may come to when they are written out: bytes, and more of them for each of the model's."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,8 @@ class Tables:
     names: Sequence[str]
     values: Sequence[bytes]
     uses_text: Sequence[bool]
+    shared: dict[int, str | bytes] = field(default_factory=dict[int, "str | bytes"], repr=False)
+    """The texts that were decoded: one object each, however many attributes have it."""
 
     def name(self, key: str) -> tuple[str, bool]:
         """The attribute that `key` stands for, and whether its value is a number of a text.
@@ -47,6 +51,41 @@ class Tables:
         if not 0 <= index < len(self.values):
             raise ValueError(f"attribute value {index} of a table of {len(self.values)}")
         return self.values[index]
+
+    def string(self, index: int) -> str | bytes:
+        """The same, decoded; bytes where it is no UTF-8."""
+        known = self.shared.get(index)
+        if known is None:
+            known = self.shared[index] = decoded(self.text(index))
+        return known
+
+    def strings(self, value: Any) -> str | bytes | list[str | bytes] | None:
+        """What an `AttrDef` that holds numbers of texts stands for; None where it holds something else."""
+        held = value.WhichOneof("value")
+        if held == "i":
+            return self.string(value.i)
+        return [self.string(index) for index in value.list.i] if held == "list" else None
+
+
+def decoded(raw: bytes) -> str | bytes:
+    """A text; the bytes themselves where they are no UTF-8."""
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw
+
+
+def resolve(entry: Any, chain: Sequence[Tables]) -> tuple[str, str | bytes | list[str | bytes] | None]:
+    """The plain name of an attribute, and its value where that is written as numbers of texts."""
+    key: str = entry.key
+    value: str | bytes | list[str | bytes] | None = None
+    for one in chain:
+        if not key.startswith("\0"):
+            break
+        key, is_text = one.name(key)
+        if is_text:
+            value = one.strings(entry.value)
+    return key, value
 
 
 def decode_number(key: str) -> int:
@@ -79,43 +118,45 @@ def tables(attributes: Any) -> Tables | None:
     )
 
 
-def expand(model: Any, root: Tables | None = None) -> None:
+def expand(model: Any) -> None:
     """Write the names and texts of a ModelDef out, and drop its tables.
 
-    `root` has the tables of the first model of the file: the tables of the others may be written with numbers
-    themselves. Raises ValueError for a number that no table has.
+    Raises ValueError for a number that no table has, and for texts that together are beyond all proportion.
     """
-    own = tables(model.attr)
-    if own is None and root is None:
+    table = tables(model.attr)
+    if table is None:
         return
+    left = SPARE + GROWTH * model.ByteSize()
     kept = [entry for entry in model.attr if entry.key not in HELPERS]
     del model.attr[:]
     model.attr.extend(kept)
-    chain = [one for one in (own, root) if one is not None]
     for graph in model.graph:
         for op in graph.op:
-            expand_entries(op.attr, chain)
-            for desc in (*op.input_desc, *op.output_desc):
-                expand_entries(desc.attr, chain)
+            for holder in (op, *op.input_desc, *op.output_desc):
+                left = _expand_entries(holder.attr, table, left)
 
 
-def expand_entries(entries: Any, chain: Sequence[Tables]) -> None:
-    """Write out the keys, and the values that are numbers of texts, of a list of attributes, by each table in turn."""
+def _expand_entries(entries: Any, table: Tables, left: int) -> int:
+    """Write out the attributes of one holder; returns how many bytes of text are left to be written."""
     for entry in entries:
-        for one in chain:
-            if not entry.key.startswith("\0"):
-                break
-            entry.key, is_text = one.name(entry.key)
-            if is_text:
-                _write_out(entry.value, one)
+        if not entry.key.startswith("\0"):
+            continue
+        entry.key, is_text = table.name(entry.key)
+        held = entry.value.WhichOneof("value") if is_text else None
+        if held not in ("i", "list"):
+            continue
+        texts = [table.text(index) for index in (entry.value.list.i if held == "list" else [entry.value.i])]
+        left -= sum(map(len, texts))
+        if left < 0:
+            raise ValueError("compressed texts that are out of proportion to the model")
+        _write_out(entry.value, held, texts)
+    return left
 
 
-def _write_out(value: Any, by: Tables) -> None:
-    held = value.WhichOneof("value")
+def _write_out(value: Any, held: str, texts: list[bytes]) -> None:
     if held == "i":
-        value.s = by.text(value.i)
-    elif held == "list":
-        texts = [by.text(index) for index in value.list.i]
-        del value.list.i[:]
-        value.list.s.extend(texts)
-        value.list.val_type = LIST_TYPES["VT_LIST_STRING"]
+        value.s = texts[0]
+        return
+    del value.list.i[:]
+    value.list.s.extend(texts)
+    value.list.val_type = LIST_TYPES["VT_LIST_STRING"]

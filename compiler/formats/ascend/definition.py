@@ -15,12 +15,10 @@ from typing import Any, Union
 
 from subcut.compiler.errors import ModelError
 from subcut.compiler.formats.ascend import compression, schema
+from subcut.compiler.formats.ascend.recognise import ATTRIBUTE, GRAPH, GRAPH_OP, NAME, VERSION
 from subcut.compiler.storage.files import SourceFile, Span
 from subcut.compiler.storage.wire import LEN, VARINT, WireError, bytes_field, fields
 
-NAME, VERSION, CUSTOM_VERSION, GRAPH, ATTRIBUTE = 1, 2, 3, 7, 11
-"""Fields of ModelDef; a GraphDef's name and attributes have the same numbers."""
-GRAPH_OP = 6
 OP_ATTRIBUTE, VALUE, TENSOR, TENSOR_DATA = 10, 2, 12, 2
 """The fields that lead from an operator to the bytes of a tensor stored in it."""
 LEGACY_OP = 20

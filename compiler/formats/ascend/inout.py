@@ -1,4 +1,4 @@
-"""MODEL_INOUT_INFO: the inputs and outputs of an offline model and the choices for dynamic ones, as its runtime lists them.
+"""MODEL_INOUT_INFO: the inputs and outputs of an offline model, as the partition of that name lists them.
 
 Source: the graph engine's `model_introduction.cc` and `ge_model_inout_types.h`. The partition is a sequence of
 records, `u32 type, u32 length, value`; element types and layouts are numbers of `ge::DataType` and `ge::Format`.

@@ -157,7 +157,7 @@ class _Placed(ValueError):
 def _set(message: Any, name: str, field: schema.Field, value: Any, place: str, depth: int) -> None:
     scalar = field.kind in _SCALARS
     if field.repeated:
-        items: list[Any] = value if isinstance(value, list) else [value]
+        items = cast("list[object]", value) if isinstance(value, list) else [value]
         if scalar:
             getattr(message, name).extend([_parse(item, field.kind, raw=True) for item in items])
             return

@@ -7,9 +7,9 @@ from pathlib import Path
 from subcut.compiler.errors import ModelError
 from subcut.compiler.formats.ascend import header as h
 from subcut.compiler.formats.ascend.definition import Definition
-from subcut.compiler.formats.ascend.origin import AIR, JSON, OFFLINE, TEXT, ModelOrigin
+from subcut.compiler.formats.ascend.origin import ModelOrigin
 from subcut.compiler.formats.ascend.partitions import Container, find, read_container
-from subcut.compiler.formats.ascend.recognise import form_of
+from subcut.compiler.formats.ascend.recognise import AIR, JSON, OFFLINE, TEXT, form_of
 from subcut.compiler.ir.graph import Model
 from subcut.compiler.storage.files import SourceFile
 

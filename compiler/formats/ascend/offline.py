@@ -13,11 +13,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from subcut.compiler.device.enums import type_name
 from subcut.compiler.formats.ascend import schema
-from subcut.compiler.formats.ascend.compression import Tables, encode_number, expand_entries
+from subcut.compiler.formats.ascend.compression import Tables, decoded, encode_number, resolve
 from subcut.compiler.formats.ascend.definition import Definition, Place
 from subcut.compiler.formats.ascend.groups import FUSION_MODEL, GROUP, group_name, group_scopes
 from subcut.compiler.ir.graph import Model
@@ -177,8 +177,9 @@ class _Viewer:
             return OfflineOp(
                 record.name, record.type, graph, record.id, record.stream_id, tuple(record.input),
                 tuple(map(self._tensor, record.input_desc)), tuple(map(self._tensor, record.output_desc)),
-                _texts(found.get("_datadump_original_op_names")), _texts(found.get("_datadump_original_op_types")),
-                "_datadump_is_multiop" in found and found["_datadump_is_multiop"].b,
+                _texts(found.get("_datadump_original_op_names", _ABSENT)),
+                _texts(found.get("_datadump_original_op_types", _ABSENT)),
+                found.get("_datadump_is_multiop") is True,
                 _text(found.get("_L1_fusion_sub_graph_no")), group or None, _text(found.get("_datadump_ref")),
                 tuple(record.subgraph_name),
             )  # fmt: skip
@@ -193,30 +194,26 @@ class _Viewer:
     def _described(self, desc: Any) -> OfflineTensor:
         found = self._attributes(desc.attr)
         layout, _, group = desc.layout.partition(":")
-        shape = found.get("origin_shape")
         kind = _text(found.get("_datadump_origin_data_type"))
         return OfflineTensor(
             type_name(desc.dtype), layout, int(group) if group.isdecimal() else 1, tuple(desc.shape.dim),
-            _text(found.get("origin_format")), None if shape is None else tuple(shape.list.i),
+            _text(found.get("origin_format")), _numbers(found.get("origin_shape", _ABSENT)),
             _text(found.get("_datadump_origin_name")), _number(found.get("_datadump_origin_output_index")),
             _text(found.get("_datadump_origin_format")), None if kind is None else kind.removeprefix("DT_"),
             _text(found.get("_fusion_origin_name")), _number(found.get("_fusion_origin_output_index")),
         )  # fmt: skip
 
-    def _attributes(self, entries: Any) -> Mapping[str, Any]:
-        """The wanted ones of these attributes, still encoded, as `AttrDef`s by their plain names."""
-        found: dict[str, Any] = {}
+    def _attributes(self, entries: Any) -> Mapping[str, object]:
+        """The wanted ones of these attributes, by their plain names."""
+        found: dict[str, object] = {}
         wanted = self.wanted
         for raw in entries:  # a key is short, and comes first: tag, length, text
             key = wanted.get(raw[2 : 2 + raw[1]]) if len(raw) > 1 else None
             if key is not None:
-                found[key] = self._expanded(raw).value
+                entry = schema.decode("AttrEntry", raw)
+                texts = resolve(entry, self.definition.tables)[1]
+                found[key] = _plain(entry.value) if texts is None else texts
         return found
-
-    def _expanded(self, raw: bytes) -> Any:
-        entry = schema.decode("AttrEntry", raw)
-        expand_entries([entry], self.definition.tables)
-        return entry
 
 
 def _spellings(keys: tuple[str, ...], tables: tuple[Tables, ...]) -> dict[bytes, str]:
@@ -228,13 +225,35 @@ def _spellings(keys: tuple[str, ...], tables: tuple[Tables, ...]) -> dict[bytes,
     return found
 
 
-def _text(value: Any) -> str | None:
-    return None if value is None else value.s.decode(errors="replace")
+def _plain(value: Any) -> object:
+    """A text, a number, a truth, or a list of texts or of numbers: what the wanted attributes hold."""
+    held = value.WhichOneof("value")
+    if held == "list":
+        return [decoded(raw) for raw in value.list.s] or list(value.list.i)
+    if held == "s":
+        return decoded(value.s)
+    return getattr(value, held) if held in ("i", "b") else None
 
 
-def _texts(value: Any) -> tuple[str, ...] | None:
-    return None if value is None else tuple(raw.decode(errors="replace") for raw in value.list.s)
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
 
 
-def _number(value: Any) -> int | None:
-    return None if value is None else int(value.i)
+def _texts(value: object) -> tuple[str, ...] | None:
+    """An attribute that is there and holds no list is an empty one: so atc's JSON has it."""
+    return None if value is _ABSENT else tuple(one for one in _list(value) if isinstance(one, str))
+
+
+def _numbers(value: object) -> tuple[int, ...] | None:
+    return None if value is _ABSENT else tuple(one for one in _list(value) if isinstance(one, int))
+
+
+def _list(value: object) -> list[object]:
+    return cast("list[object]", value) if isinstance(value, list) else []
+
+
+def _number(value: object) -> int | None:
+    return value if isinstance(value, int) else None
+
+
+_ABSENT = object()

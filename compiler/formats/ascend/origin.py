@@ -13,9 +13,6 @@ from subcut.compiler.formats.ascend.partitions import Container
 from subcut.compiler.ir.graph import Graph, Op
 from subcut.compiler.storage.files import SourceFile
 
-OFFLINE, JSON, TEXT, AIR = "om", "json", "txt", "air"
-"""The forms, by the ending with which each is written."""
-
 OpOrigin = tuple[Definition, Place]
 
 
@@ -25,6 +22,7 @@ class ModelOrigin:
 
     file: SourceFile
     form: str
+    """One of `recognise.OFFLINE` and its neighbours."""
     definitions: list[Definition]
     """The main model first, then those that it runs."""
     container: Container | None = None

@@ -6,6 +6,7 @@ functions of the model, because several operators may run one graph, and what th
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -14,13 +15,16 @@ from subcut.compiler.formats.ascend import schema
 from subcut.compiler.formats.ascend.attributes import tensor_type
 from subcut.compiler.formats.ascend.definition import Definition, GraphRecord, Place
 from subcut.compiler.formats.ascend.dialect import OUTPUT, AscendDialect
-from subcut.compiler.formats.ascend.origin import TEXT, ModelOrigin
+from subcut.compiler.formats.ascend.origin import ModelOrigin
+from subcut.compiler.formats.ascend.recognise import TEXT
 from subcut.compiler.ir.graph import Graph, Model, Op, Value
 from subcut.compiler.ir.types import TensorType
 from subcut.compiler.storage.wire import WireError
 
 CONTROL = "-1"
 """The output index of an edge that carries no tensor."""
+UNDESCRIBED = 8
+"""How many outputs without a descriptor may lie before one that is read."""
 
 
 def read_model(origin: ModelOrigin) -> Model:
@@ -33,26 +37,21 @@ def read_model(origin: ModelOrigin) -> Model:
     reader.graph(first, first.graphs[0], model.main)
     origin.main, origin.count = model.main, len(model.main.ops)
     main = first.graphs[0].name
-    taken = {main: first.graphs[0]}
+    taken: dict[str, GraphRecord] = {main: first.graphs[0]}
+    times: Counter[str] = Counter()
     for definition in origin.definitions:
         for record in definition.graphs:
             if taken.get(record.name) is record:
                 continue
             if record.name in taken and _same(definition, record, model, model.main if record.name == main else None):
                 continue
-            name = _free(record.name, definition.name, taken)
+            name = record.name
+            while name in taken:
+                times[record.name] += 1
+                name = f"{definition.name}:{record.name}" + (f":{n}" if (n := times[record.name]) > 1 else "")
             taken[name] = record
             model.functions[name] = reader.graph(definition, record, Graph(model, name))
     return model
-
-
-def _free(name: str, model: str, taken: Mapping[str, object]) -> str:
-    """A key for a graph: its name, with its model's before it where two graphs have one name."""
-    wish, number = name, 1
-    while wish in taken:
-        wish = f"{model}:{name}" if number == 1 else f"{model}:{name}:{number}"
-        number += 1
-    return wish
 
 
 def _same(definition: Definition, record: GraphRecord, model: Model, main: Graph | None) -> bool:
@@ -83,6 +82,7 @@ class _Reader:
         self.model, self.lenient = model, lenient
         self.types: dict[tuple[int, tuple[int, ...], str], TensorType] = {}
         self.kinds: dict[str, str] = {}
+        self.absent: dict[tuple[Graph, str], Value] = {}
 
     def graph(self, definition: Definition, record: GraphRecord, graph: Graph) -> Graph:
         """Fill `graph` with the operators of a record."""
@@ -145,7 +145,7 @@ class _Reader:
             raise self._fail(op, f"reads `{producer.name}:{index}`")
         number = int(index)
         if number >= len(producer.results):
-            if number > len(producer.results) + 1024:
+            if number > len(producer.results) + UNDESCRIBED:
                 raise self._fail(op, f"reads `{producer.name}:{index}`, which has {len(producer.results)} outputs")
             while len(producer.results) <= number:
                 producer.add_result(f"{producer.name}:{len(producer.results)}")
@@ -158,11 +158,11 @@ class _Reader:
             raise self._fail(op, f"reads `{edge}`, which nothing makes")
         if index == CONTROL:
             return
-        value = next((one for one in graph.absent if one.name == edge), None)
+        value = self.absent.get((graph, edge))
         if value is None:
             maker = Op("?", name)
             maker.graph = graph
-            value = maker.add_result(edge)
+            value = self.absent[graph, edge] = maker.add_result(edge)
             graph.absent.append(value)
         operands.append(value)
 

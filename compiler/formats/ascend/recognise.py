@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import re
 
-from subcut.compiler.formats.ascend.definition import ATTRIBUTE, CUSTOM_VERSION, GRAPH, GRAPH_OP, NAME, VERSION
-from subcut.compiler.formats.ascend.origin import AIR, JSON, OFFLINE, TEXT
 from subcut.compiler.storage.wire import LEN, VARINT, WireError, fields, read_varint
 
+OFFLINE, JSON, TEXT, AIR = "om", "json", "txt", "air"
+"""The forms, by the ending with which each is written."""
+NAME, VERSION, CUSTOM_VERSION, GRAPH, ATTRIBUTE, GROUPS = 1, 2, 3, 7, 11, 12
+"""Fields of ModelDef; a GraphDef's name, attributes and groups have the same numbers."""
+GRAPH_INPUT, GRAPH_OUTPUT, GRAPH_OP = 4, 5, 6
 _JSON = re.compile(
     rb'\s*\{\s*"(?:attr"\s*:\s*\[\s*\{\s*"key"|custom_version"\s*:\s*"|'
     rb'graph"\s*:\s*\[\s*\{\s*"(?:attr|input|name|op)")'
 )
 _TEXT = re.compile(rb"(?:\A|\n)graph\s*\{\s*(?:#[^\n]*\s*)*(?:name\s*:|input\s*:|op\s*\{)")
 _TEXT_OP = re.compile(rb"\n\s*op\s*\{\s*(?:name|type|input|attr|id)\b")
-_FIELDS = {NAME: LEN, VERSION: VARINT, CUSTOM_VERSION: LEN, GRAPH: LEN, ATTRIBUTE: LEN, 12: LEN}
-_GRAPH_FIELDS = {1: LEN, 4: LEN, 5: LEN, GRAPH_OP: LEN, 11: LEN, 12: LEN}
+_FIELDS = {NAME: LEN, VERSION: VARINT, CUSTOM_VERSION: LEN, GRAPH: LEN, ATTRIBUTE: LEN, GROUPS: LEN}
+_GRAPH_FIELDS: dict[int, int] = dict.fromkeys((NAME, GRAPH_INPUT, GRAPH_OUTPUT, GRAPH_OP, ATTRIBUTE, GROUPS), LEN)
 
 
 def claimed_form(head: bytes) -> str:

@@ -24,7 +24,7 @@ _OPEN = re.compile(r"\s*:?\s*([{<])")
 _COLON = re.compile(r"\s*:\s*")
 DEPTH = 100
 """Messages may not be nested deeper, as in protobuf's own parser."""
-_INTEGERS = ("int64", "uint64", "int32", "uint32")
+_BOOLS = ("false", "true", "False", "True", "f", "t", "0", "1")
 
 
 def parse(path: Path, raw: bytes) -> bytes:
@@ -155,7 +155,8 @@ class _Parser:
                 raise _End  # a number may be cut off
         if known is None:
             return
-        if (known.kind in ("string", "bytes")) == bool(word):
+        scalar = known.kind in schema.SCALARS or known.kind in schema.ENUMS
+        if not scalar or (known.kind in ("string", "bytes")) == bool(word):
             self.at = start
             self.fail(f"a {known.kind} is expected")
         try:
@@ -203,7 +204,7 @@ def _encode(field: schema.Field, raw: bytes, word: str) -> bytes:
 
 def _whole(kind: str, word: str) -> int:
     if kind == "bool":
-        return {"true": 1, "false": 0, "True": 1, "False": 0, "t": 1, "f": 0, "1": 1, "0": 0}[word]
+        return _BOOLS.index(word) % 2
     if kind in schema.ENUMS:
         return int(word) if word.lstrip("-").isdigit() else schema.enum_number(kind, word)
     number = int(word, 8) if re.fullmatch(r"-?0[0-7]+", word) else int(word, 0)
