@@ -7,6 +7,7 @@ here. Source: `dump_data.proto`; see docs/ascend-dumps.md.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,6 +36,8 @@ RANK = 64
 """The most dimensions of a shape."""
 DESCRIPTION = 1 << 20
 """The most bytes that describe one tensor, its data left out."""
+SMALL = 1 << 12
+"""Descriptions up to this many bytes are decoded without a look at them first."""
 TEXT = 1 << 26
 """The most bytes of one name or attribute."""
 
@@ -154,6 +157,11 @@ def _attribute(scan: _Scan, start: int, stop: int) -> tuple[str, str]:
 def _part(scan: _Scan, number: int, start: int, stop: int) -> Part:
     """Decode a tensor's description, the data in it left out."""
     name, data_number = RECORDS[number]
+    if stop - start <= SMALL:
+        with suppress(WireError):  # The scan below says where.
+            decoded = _decode(name, scan.file.data[start:stop], start)
+            if not decoded.data:
+                return _checked(Part(number, decoded, None, start))
     pieces: list[tuple[int, int]] = []
     inner, at = None, start
     for field_number, kind, tag_at, begin, end in scan.fields(start, stop):
@@ -165,11 +173,15 @@ def _part(scan: _Scan, number: int, start: int, stop: int) -> Part:
     if size > DESCRIPTION:
         raise WireError(start, f"{size} bytes that describe one tensor")
     decoded = _decode(name, b"".join(scan.file.data[begin:end] for begin, end in pieces), start)
-    if number in (INPUT, OUTPUT):
-        rank = max(len(decoded.shape.dim), len(decoded.original_shape.dim))
+    return _checked(Part(number, decoded, inner, start))
+
+
+def _checked(part: Part) -> Part:
+    if part.number in (INPUT, OUTPUT):
+        rank = max(len(part.description.shape.dim), len(part.description.original_shape.dim))
         if rank > RANK:
-            raise WireError(start, f"a shape of {rank} dimensions")
-    return Part(number, decoded, inner, start)
+            raise WireError(part.at, f"a shape of {rank} dimensions")
+    return part
 
 
 def _decode(name: str, raw: bytes, at: int) -> Any:
