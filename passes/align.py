@@ -16,7 +16,7 @@ from subcut.passes.base import Pass
 class Align(Pass):
     """Put the rows of the cut's tensors together.
 
-    1. Every tensor that the cut has and the original had gets a row with a reason; constants get none.
+    1. Every tensor that the cut has and the original had gets a row with a reason, constants too.
     2. With `strict` a warning, and an edge that is not aligned or not stored, is an error.
     """
 
@@ -34,7 +34,7 @@ class Align(Pass):
         result.inputs = _rows(aligner, [edge.value for edge in [*report.inputs, *report.kept]])
         result.outputs = _rows(aligner, [edge.value for edge in report.outputs])
         edges = {row.value for row in result.rows}
-        inner = [value for op in report.operators for value in op.results if value not in edges]
+        inner = [v for op in (*report.operators, *report.constants) for v in op.results if v not in edges]
         result.inner = _rows(aligner, inner)
         result.groups = aligner.groups(report.operators)
         model.alignment = result
@@ -45,13 +45,13 @@ class Align(Pass):
 
 def _rows(aligner: Aligner, values: list[Value]) -> list[Row]:
     found = (aligner.row(value) for value in dict.fromkeys(values))
-    return [row for row in found if row is not None and row.kind != CONSTANT]
+    return [row for row in found if row is not None]
 
 
 def _check(alignment: Alignment) -> None:
     wrong = [Diagnostic("not-aligned", warning, None, ()) for warning in alignment.warnings]
     for row in [*alignment.inputs, *alignment.outputs]:
-        if not row.aligned or row.missing:
+        if row.kind != CONSTANT and (not row.aligned or row.missing):
             message = f"`%{row.value.name}` is {row.missing or row.reason}"
             wrong.append(Diagnostic("not-aligned", message, None, ("leave `--strict` out to go on with a warning",)))
     if wrong:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from subcut.compiler.alignment.holders import Holders, Port
 from subcut.compiler.device.dumps.slices import WholeDump, WholeTensor, combine
@@ -12,8 +13,18 @@ from subcut.compiler.errors import ModelError
 from subcut.compiler.ir.alignment import Stored
 
 
+class _Has(NamedTuple):
+    """What a run of an operator left numbers of, by the number of the input or output."""
+
+    inputs: frozenset[int]
+    outputs: frozenset[int]
+
+
 class Dumps:
-    """The dumps of one execution, looked up by offline operator. Files are opened when they are asked for, once."""
+    """The dumps of one execution, looked up by offline operator.
+
+    A file is opened when it is asked for, and closed again: there may be more of them than a process may have open.
+    """
 
     def __init__(self, tree: DumpTree, holders: Holders) -> None:
         self.tree = tree
@@ -22,8 +33,10 @@ class Dumps:
         """Files that could not be read, and why."""
         self.long_names: dict[Path, str] = {}
         """What files with a hashed name are really called."""
-        self._read: dict[Path, WholeDump | None] = {}
+        self._has: dict[Path, _Has | None] = {}
+        self._open: tuple[Path, WholeDump] | None = None
         self._entries: dict[str, list[Entry]] = {}
+        self._runs: dict[Path, Entry] = {}
 
     def files(self, operator: str) -> list[Entry]:
         """The runs of an operator in the execution, the newest last; a run has a file, or one a slice."""
@@ -35,23 +48,30 @@ class Dumps:
                     self.long_names[file.path] = file.name.text
         return entries
 
-    def read(self, entry: Entry) -> WholeDump | None:
-        """What the files of a run say; None where they are damaged, which `problems` then tells."""
-        if entry.path not in self._read:
+    def has(self, entry: Entry) -> _Has | None:
+        """What a run left; None where its files are damaged, which `problems` then tells."""
+        if entry.path not in self._has:
+            self._runs[entry.path] = entry
             try:
-                found = self._read[entry.path] = combine(entry)
-                said = [problem for file in found.files for problem in file.problems] + found.problems
-                if said:
-                    self.problems[entry.path] = "; ".join(said)
+                whole = self._read(entry)
             except ModelError as error:
-                self._read[entry.path] = None
+                self._has[entry.path] = None
                 self.problems[entry.path] = str(error)
-        return self._read[entry.path]
+                return None
+            said = [problem for file in whole.files for problem in file.problems] + whole.problems
+            if said:
+                self.problems[entry.path] = "; ".join(said)
+            self._has[entry.path] = _Has(_stored(whole.inputs), _stored(whole.outputs))
+        return self._has[entry.path]
+
+    def _read(self, entry: Entry) -> WholeDump:
+        if self._open is None or self._open[0] != entry.path:
+            self._open = entry.path, combine(entry)
+        return self._open[1]
 
     def tensor(self, stored: Stored) -> WholeTensor:
         """The record of a tensor that `find` found."""
-        whole = self._read[stored.path]
-        assert whole is not None
+        whole = self._read(self._runs[stored.path])
         tensors = whole.inputs if stored.direction == "input" else whole.outputs
         return next(tensor for tensor in tensors if tensor.like.index == stored.index)
 
@@ -75,9 +95,8 @@ class Dumps:
     def _of(self, operator: str, direction: str, index: int, note: str) -> Stored | None:
         entries = self.files(operator)
         for entry in reversed(entries):
-            whole = self.read(entry)
-            tensors = [] if whole is None else whole.inputs if direction == "input" else whole.outputs
-            if any(tensor.like.index == index and len(tensor.like.data) for tensor in tensors):
+            has = self.has(entry)
+            if has is not None and index in (has.inputs if direction == "input" else has.outputs):
                 if len(entries) > 1:
                     note = ", ".join(filter(None, [note, f"the last of {len(entries)} runs of `{operator}`"]))
                 return Stored(entry.path, direction, index, note)
@@ -86,12 +105,17 @@ class Dumps:
     def _why_not(self, port: Port) -> str:
         operator = port[0]
         entries = self.files(operator)
-        if any(self.read(entry) is None for entry in entries):
+        left = [self.has(entry) for entry in entries]
+        if None in left:
             return f"the dump file of `{operator}` is damaged"
-        if any((whole := self.read(entry)) and whole.inputs and not whole.outputs for entry in entries):
+        if any(has.inputs and not has.outputs for has in left if has is not None):
             return f"the dump of `{operator}` has inputs only: dump mode was input"
         if entries:
             return f"the dump of `{operator}` has no output {port[1]}"
         if any(self.files(reader) for reader, _ in self._readers(port)):
             return f"no dump file of `{operator}`, and those that read it have no inputs: dump mode was output"
         return f"no dump file of `{operator}`, nor of who reads it"
+
+
+def _stored(tensors: list[WholeTensor]) -> frozenset[int]:
+    return frozenset(tensor.like.index for tensor in tensors if len(tensor.like.data))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -93,3 +96,12 @@ def test_dumped_numbers_come_back_in_the_original_s_layout(form: str, tmp_path: 
         assert np.array_equal(found.ravel(), expected.astype(np.float32).ravel()), value.name
         checked += 1
     assert checked == 15  # three more are in the files of what the device was fed and answered
+
+
+def test_more_dump_files_than_a_process_may_open(tmp_path: Path) -> None:
+    dump_random(read_offline(case("hh_om.om")), tmp_path / "dumps")
+    command = [sys.executable, "-m", "subcut", "align", case("hh.pb"), "--om", case("hh_om.om"), "--dump", "dumps"]
+    limited = f"ulimit -n 24; exec {shlex.join(map(str, command))}"
+    done = subprocess.run(["bash", "-c", limited], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "18 of 32 tensors aligned, 18 stored"
