@@ -84,6 +84,8 @@ def open_file(path: Path) -> SelectionFile:
         raise user_error("bad-file", f"{path} is no UTF-8 text: byte {error.start} is wrong") from None
     except OSError as error:
         raise user_error("bad-file", f"{path} cannot be read: {error.strerror or error}") from None
+    if "\0" in text:
+        raise user_error("bad-file", f"{path} is no text: byte {text.encode().index(0)} is zero")
     return read_text(text, path)
 
 

@@ -27,7 +27,7 @@ LAYERS = [
     ("subcut.compiler.pipeline", "subcut.compiler.manifest"),
     ("subcut.compiler.device_data", "subcut.compiler.commands"),
     ("subcut.compiler.export", "subcut.compiler.conversion"),
-    ("subcut.compiler.verification",),
+    ("subcut.compiler.verification", "subcut.compiler.verification_sizes"),
     ("subcut.emulator",),
     ("subcut.compiler.cli",),
 ]

@@ -75,14 +75,15 @@ def write(model: Model, pipeline: Pipeline, args: argparse.Namespace, bar: Bar) 
     """Write the result folder; returns the manifest and where it is."""
     check = _check(args, bar) if args.verify else None
     written = WriteOptions(link=args.link, progress=bar.advance, bin_type=args.bin_dtype)
-    force = args.force and args.output is not None
+    chosen = args.output or (Path(model.options.name) if model.options and model.options.name else None)
+    force = args.force and chosen is not None
     while True:
-        folder = args.output or default_folder(Path.cwd())
+        folder = chosen or default_folder(Path.cwd())
         bar.stage("writing")
         try:
             return save(model, folder, options=written, force=force, check=check), folder
         except UserError as error:
-            if args.output is not None or error.code != "folder-exists":
+            if chosen is not None or error.code != "folder-exists":
                 raise  # else another process took the name of this second
 
 

@@ -105,7 +105,8 @@ def add_passes(parser: argparse.ArgumentParser) -> None:
 
 
 def add_output(
-    parser: argparse.ArgumentParser, folder: str = "the result folder (default: a new dump_result_…)"
+    parser: argparse.ArgumentParser,
+    folder: str = "the result folder (default: the name that `as` gives, or dump_result_…)",
 ) -> None:
     """What is written and what is said."""
     group = parser.add_argument_group("output")

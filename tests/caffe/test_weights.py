@@ -173,6 +173,18 @@ def test_weights_may_be_missing_for_what_is_left_out(tmp_path: Path) -> None:
     assert blobs_of(found.main.ops[0])[0].numpy().ravel().tolist() == NUMBERS
 
 
+def test_blobs_of_what_is_left_out_do_not_matter(tmp_path: Path) -> None:
+    """Neither how many there are nor of what shape; the cut's input has its shape from the text."""
+    biased = fully("one", "x", "y").replace("bias_term: false", "")
+    kept = layer("two", blob([*NUMBERS, *NUMBERS[:4]], (4, 4)))
+    for i, shape in enumerate([(4, 3), (2, 6), (3, 3)]):
+        weights = caffemodel(layer("one", blob(NUMBERS[: shape[0] * shape[1]], shape)) + kept)
+        model = net(tmp_path, HEAD + biased + fully("two", "y", "z"), weights)
+        _, found = cut(model, "two", tmp_path / f"out{i}")
+        found.dialect.annotate(found)
+        assert [str(value.type) for value in found.main.values()][:1] == ["2x4xf32"]
+
+
 def test_too_few_blobs_are_missing_weights(tmp_path: Path) -> None:
     text = HEAD + fully("fc", "x", "y").replace("bias_term: false", "")
     model = net(tmp_path, text, caffemodel(layer("fc", blob(NUMBERS, (4, 3)))))

@@ -140,6 +140,16 @@ def test_a_folder_is_made_where_none_is_named(tmp_path: Path) -> None:
     assert contents(tmp_path / first) == contents(tmp_path / second)
 
 
+def test_a_named_cut_has_its_name_as_folder(tmp_path: Path) -> None:
+    named = f'{BLOCK}; as "stage2"'
+    subcut(digits("onnx"), named, cwd=tmp_path)
+    subcut(digits("onnx"), named, "-o", "other", cwd=tmp_path)
+    assert names(tmp_path) == ["other", "stage2"]
+    assert "error[folder-exists]" in subcut(digits("onnx"), named, cwd=tmp_path, code=1).stderr
+    subcut(digits("onnx"), named, "--force", cwd=tmp_path)
+    assert contents(tmp_path / "stage2") == contents(tmp_path / "other")
+
+
 def test_folders_of_one_second_do_not_meet(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "subcut", str(digits("prototxt")), BLOCK, "--quiet"]
     together = [subprocess.Popen(command, cwd=tmp_path) for _ in range(4)]

@@ -99,6 +99,14 @@ def test_a_file_that_is_no_text(tmp_path: Path) -> None:
     assert caught.value.code == "bad-file"
 
 
+@pytest.mark.parametrize(("content", "place"), [(bytes(64), 0), ("subcut 1\n# ä\n\0".encode(), 14)])
+def test_a_file_of_zeros(content: bytes, place: int, tmp_path: Path) -> None:
+    (tmp_path / "it.subcut").write_bytes(content)
+    with pytest.raises(UserError, match=f"is no text: byte {place} is zero") as caught:
+        open_file(tmp_path / "it.subcut")
+    assert caught.value.code == "bad-file"
+
+
 def test_a_byte_order_mark_and_windows_line_ends(tmp_path: Path) -> None:
     path = tmp_path / "it.subcut"
     path.write_bytes(b'\xef\xbb\xbfsubcut 1\r\nmodel "m"\r\ncut conv1 {\r\n tap conv1\r\n}\r\n')
