@@ -145,6 +145,17 @@ def test_all_of_a_cut_with_external_data_is_the_same_files(
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
 
 
+def test_a_copy_of_a_whole_file_is_not_hashed_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cut(external(tmp_path / "model"), "from mm1 to mm2", tmp_path / "one")
+    monkeypatch.setattr(writer, "sha1_of", lambda _: pytest.fail("hashed again"))
+    cut(tmp_path / "one/dump.onnx", "all", tmp_path / "two")
+    assert entries(tmp_path / "two/dump.onnx") == entries(tmp_path / "one/dump.onnx")
+    with open(tmp_path / "one/dump.onnx.data", "r+b") as file:
+        file.write(b"damaged")
+    with pytest.raises(ModelError, match="SHA-1"):
+        cut(tmp_path / "one/dump.onnx", "all", tmp_path / "three")
+
+
 def test_one_file_may_be_spelled_in_two_ways(tmp_path: Path) -> None:
     path = external(tmp_path / "model")
     setting("location", "./one.bin")(path)

@@ -54,13 +54,23 @@ def write_model(model: Model, folder: Path, options: WriteOptions) -> list[Path]
         content.write(path, options.progress)
         return [path]
     data = folder / placer.location
-    if placer.stated:
+    placer.checksum = _checksum_of_copy(model, placer.content) if placer.stated else ""
+    if placer.stated and not placer.checksum:
         placer.checksum = _write_hashed(placer.content, data, options)
-        content = model_rope(model, placer)
     else:
         placer.content.write(data, options.progress)
+    if placer.stated:
+        content = model_rope(model, placer)
     content.write(path, options.progress)
     return [path, data]
+
+
+def _checksum_of_copy(model: Model, content: Rope) -> str:
+    """What the model states of a file that `content` is a copy of; whoever saves compares it with the file."""
+    piece = content.pieces[0]
+    if isinstance(piece, Span) and len(piece) == content.size == piece.file.size:
+        return next(iter(model.checksums.get(piece.file, ())), "")
+    return ""
 
 
 def _write_hashed(content: Rope, path: Path, options: WriteOptions) -> str:
