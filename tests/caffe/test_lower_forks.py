@@ -99,6 +99,20 @@ def test_normalize(across: bool, shared: bool, tmp_path: Path) -> None:
     close(compute(tmp_path, layer, {"x": x}, scale)[0], expected.astype(np.float32))
 
 
+def test_normalize_of_next_to_nothing(tmp_path: Path) -> None:
+    """Where the length is about as small as the `eps` that a layer has unless told otherwise."""
+    x = numbers(2, 3, 4, 5) * np.float32(1e-6)
+    total = (x.astype(np.float64) ** 2).sum((1, 2, 3), keepdims=True)
+    expected = x / np.sqrt(total + 1e-10)
+    close(compute(tmp_path, '"Normalize"', {"x": x}, np.ones(1))[0], expected.astype(np.float32))
+
+
+def test_padding(tmp_path: Path) -> None:
+    x = numbers(2, 3, 4, 5)
+    expected = np.pad(x, ((0, 0), (0, 0), (2, 2), (2, 2)))
+    close(compute(tmp_path, '"Padding" padding_param { pad: 2 }', {"x": x})[0], expected)
+
+
 @pytest.mark.parametrize("weighted", [True, False])
 def test_smooth_l1_loss(weighted: bool, tmp_path: Path) -> None:
     x, label, weight = numbers(3, 4) * 2, numbers(3, 4, seed=2), numbers(3, 4, seed=3)
