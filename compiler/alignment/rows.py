@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from subcut.compiler.alignment.holders import Holder, Holders, Key
-from subcut.compiler.device.enums import ELEMENTS
 from subcut.compiler.ir import alignment as kinds
 from subcut.compiler.ir.alignment import Row
 from subcut.compiler.ir.constants import is_constant
@@ -64,12 +63,21 @@ class _Finder:
                 row.holder, row.output, row.reason = aipp[0].name, 0, "exact: the input after AIPP"
                 return row
         element = value.type.element if isinstance(value.type, TensorType) else None
-        if output.type_name in _QUANTISED and (element or _guessed_element(output.type_name)) in _FLOATS:
+        stands_for_float = element in _FLOATS or (element is None and self._between_quant(holder))
+        if output.type_name in _QUANTISED and stands_for_float:
             row.kind = kinds.QUANTISED
             row.reason = f"quantised before dequant: `{holder.op.name}` holds {output.type_name}"
             if holder.op.type == "Data":
                 row.reason = f"the device is fed {output.type_name}, which it preprocesses (AIPP)"
         return row
+
+    def _between_quant(self, holder: Holder) -> bool:
+        """Whether an output is what quantisation gives, or what an operator makes of it before dequantisation."""
+        type_name = holder.op.outputs[holder.output].type_name
+        if type_name in ("INT8", "INT4") or (holder.op.type, type_name) == ("Data", "UINT8"):
+            return True  # what is an integer in an original is wider, or its type is known
+        readers = [reader for reader, _ in self.holders.readers.get((holder.op.name, holder.output), [])]
+        return any("quant" in reader.type.lower() for reader in readers)
 
     def _inside(self, value: Value, name: str, index: int) -> Row | None:
         """Where the producer went into offline operators, none of which says that it holds the tensor."""
@@ -123,11 +131,6 @@ def members(graph: Graph, names: Mapping[Op, str]) -> dict[str, list[Op]]:
         if op in names:
             found.setdefault(names[op], []).append(op)
     return found
-
-
-def _guessed_element(type_name: str) -> str:
-    """An original whose type nobody knows was a float where int8 is stored: integers are stored as they were."""
-    return "f32" if type_name in ("INT8", "INT4") else ELEMENTS.get(type_name, "")
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -156,6 +156,10 @@ class Twin:
     def warnings(self) -> list[str]:
         """What to know before trusting any of it."""
         found = identity_warnings(self.model, self.offline)
+        quantising = sum(op.type == "AscendQuant" for op in self.holders.model.ops)
+        plain = not any("quant" in op.type.lower() for op in self.model.main.ops)
+        if quantising and plain and self.options.quantised is None:
+            found.append(f"the offline model is quantised ({quantising} AscendQuant): `--quant` says of what, exactly")
         known = sum(row.kind not in (kinds.CONSTANT, kinds.ABSENT) for row in self.rows.values())
         if self.rows and not known:
             found.append("the offline model names no operator of this model: is it made of another one?")

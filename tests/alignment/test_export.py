@@ -254,3 +254,17 @@ def test_the_manifest_s_shapes_are_those_of_the_files(devices: Devices, tmp_path
     export(devices["prototxt"], "prototxt", tmp_path / "out")
     for record in manifest(tmp_path / "out")["numbers"]:
         assert list(np.load(tmp_path / "out" / record["npy"]).shape) == record["shape"]
+
+
+def test_a_quantised_device_and_what_it_was_made_of(tmp_path: Path) -> None:
+    """The original float net, an int8 offline model, and AMCT's file between them."""
+    device = emulate(digits("prototxt"), folder=tmp_path / "device", precision="int8")
+    quant = device.folder / "digits_quant.json"
+    export(device, "prototxt", tmp_path / "out", "--quant", quant)
+    rows = {row["tensor"]: row for row in manifest(tmp_path / "out")["alignment"]}
+    assert rows["res2a_branch1"]["holder"] == "res2a_branch1_dequant_layer:0"
+    assert rows["res2a_branch1:0"]["reason"].startswith("inside operators `res2a_branch1_quant_layer`, `res2a_branch1`")
+    assert rows["conv1"]["file"].startswith("AscendDequant.conv1_dequant_layerconv1_relu.")
+    plain = json.loads(subcut("align", digits("prototxt"), "--om", device.om, "--json").stdout)
+    reasons = {row["tensor"]: row["reason"] for row in plain}
+    assert reasons["conv1:0"] == "quantised before dequant: `conv1` holds INT32"

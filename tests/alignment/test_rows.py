@@ -106,6 +106,22 @@ def test_integers_that_stand_for_floats_are_no_tensor_of_the_original(tmp_path: 
     assert (found["a"].kind, found["a"].reason) == (QUANTISED, "quantised before dequant: `a` holds INT8")
 
 
+def test_sums_of_integers_before_dequantisation(tmp_path: Path) -> None:
+    model = chain(tmp_path, ("Relu", "a"), ("Abs", "b"))
+    sums = Offline("R", "a", ["x"], outputs=[Out(type_name="INT32")])
+    ops = [DATA, sums, Offline("AscendDequant", "d", ["a"], []), Offline("A", "b", ["d"])]
+    found, _ = rows(model, ops, tmp_path)
+    assert (found["a"].kind, found["b"].kind) == (QUANTISED, EXACT)
+    found, _ = rows(model, [DATA, sums, Offline("A", "b", ["a"])], tmp_path)
+    assert found["a"].kind == EXACT
+
+
+def test_a_quantised_model_wants_to_know_of_what(tmp_path: Path) -> None:
+    model = chain(tmp_path, ("Relu", "a"))
+    _, twin = rows(model, [DATA, Offline("AscendQuant", "q", ["x"], []), Offline("Relu", "a", ["q"])], tmp_path)
+    assert twin.warnings() == ["the offline model is quantised (1 AscendQuant): `--quant` says of what, exactly"]
+
+
 def test_an_image_that_the_device_preprocesses(tmp_path: Path) -> None:
     model = chain(tmp_path, ("Relu", "a"))
     image = Offline("Data", "x", [""], outputs=[Out(type_name="UINT8", layout="NHWC")])
