@@ -36,6 +36,7 @@ def test_every_cut_equals_the_original(name: str, tmp_path: Path) -> None:
     outcome = check(path, ["all", *random_selections(load(path), 30, seed=1)], tmp_path / "cuts")
     assert (tmp_path / "cuts/0/dump.onnx").read_bytes() == path.read_bytes()
     assert outcome.wrong == {}
+    assert outcome.invalid == {}
     assert outcome.refused == {}
     assert outcome.random == []
 
