@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from subcut.compiler.errors import UserError, user_error
 from subcut.compiler.ir.dialect import Dialect
 from subcut.compiler.ir.graph import Attribute, Graph, Model, Op, Value
+
+if TYPE_CHECKING:
+    import numpy as np
 
 INPUTS = ("Data", "RefData", "AippData")
 OUTPUT = "NetOutput"
@@ -46,6 +50,10 @@ class AscendDialect(Dialect):
 
     def add_input(self, graph: Graph, value: Value, start: Op, index: int) -> Value:
         """Refuse: a part of a compiled model does not run. Selecting and explaining one is allowed."""
+        raise whole_only(graph.model)
+
+    def constant_op(self, graph: Graph, value: Value, array: np.ndarray[Any, Any]) -> Op:
+        """Refuse to freeze a tensor: the model stays as it was compiled."""
         raise whole_only(graph.model)
 
     def prune(self, model: Model) -> bool:

@@ -92,7 +92,7 @@ class _Reader:
             op = self._op(bare, graph, definition, place)
             if ops.setdefault(op.name, op) is not op:
                 raise self._fail(op, "two operators have this name")
-            made.append((op, bare.input))
+            made.append((op, list(bare.input)))  # a copy: the message with all that was not decoded must go
         for op, edges in made:
             if edges:
                 self._connect(op, edges, ops, graph)
@@ -100,13 +100,15 @@ class _Reader:
         return graph
 
     def _op(self, bare: Any, graph: Graph, definition: Definition, place: Place) -> Op:
-        op = Op(self.kinds.setdefault(bare.type, bare.type), bare.name)
+        name, kind = bare.name, bare.type
+        op = Op(self.kinds.setdefault(kind, kind), name)
         op.origin = (definition, place)
         op.graph = graph
         for i, desc in enumerate(bare.output_desc):
-            op.results.append(Value(f"{bare.name}:{i}", self._type(desc), op, i))
-        if bare.subgraph_name:
-            op.symbols = tuple(bare.subgraph_name)
+            op.results.append(Value(f"{name}:{i}", self._type(desc), op, i))
+        symbols = bare.subgraph_name
+        if symbols:
+            op.symbols = tuple(symbols)
         graph.ops.append(op)
         return op
 
@@ -122,25 +124,28 @@ class _Reader:
         operands: list[Value | None] = []
         controls: list[Op] = []
         for edge in edges:
-            name, _, index = edge.rpartition(":")
-            producer = ops.get(name)
             if not edge:
                 operands.append(None)
-            elif producer is None:
+                continue
+            name, _, index = edge.rpartition(":")
+            producer = ops.get(name)
+            if producer is None:
                 self._absent(op, edge, operands, graph)
             elif index == CONTROL:
                 controls.append(producer)
             else:
-                operands.append(self._result(producer, index, op))
-        if any(operand is not None for operand in operands):
+                value = self._result(producer, index, op)
+                value.uses.append((op, len(operands)))
+                operands.append(value)
+        if operands.count(None) < len(operands):
             op.operands = tuple(operands)
-            for slot, value in enumerate(operands):
-                if value is not None:
-                    value.uses.append((op, slot))
-        op.controls = tuple(dict.fromkeys(controls))
+        if controls:
+            op.controls = tuple(dict.fromkeys(controls))
 
     def _result(self, producer: Op, index: str, op: Op) -> Value:
         """The result of that number; a missing descriptor of a value that is read is made up."""
+        if index == "0" and producer.results:
+            return producer.results[0]
         if not index.isdecimal() or len(index) > 5:
             raise self._fail(op, f"reads `{producer.name}:{index}`")
         number = int(index)
@@ -164,6 +169,7 @@ class _Reader:
             maker.graph = graph
             value = self.absent[graph, edge] = maker.add_result(edge)
             graph.absent.append(value)
+        value.uses.append((op, len(operands)))
         operands.append(value)
 
     def _fail(self, op: Op, message: str) -> ModelError:

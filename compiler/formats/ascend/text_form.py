@@ -1,7 +1,7 @@
 """The text form of a ModelDef, `ge_proto_*.txt`, encoded in one sweep as protobuf would: whatever its size, no tree.
 
-Source: protobuf.dev/reference/protobuf/textformat-spec. Fields that no schema of ours has are passed over. The graph
-engine can leave a dump unfinished: what is open where the text ends is left out, but for the graph and the model.
+Source: protobuf.dev/reference/protobuf/textformat-spec. Fields that no schema of ours has are passed over. A dump
+may be broken off: what is open where the text ends is left out, but for the graph and the model.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from ascend.om.test_json import definition
 from google.protobuf import text_format
@@ -125,6 +126,17 @@ def test_a_part_of_any_form_is_refused(ending: str, tmp_path: Path) -> None:
         with pytest.raises(UserError) as caught:
             save(cut(load(path), selection), tmp_path / "out")
         assert caught.value.code == "cut-of-offline-model"
+
+
+def test_nothing_runs_it_here(tmp_path: Path) -> None:
+    subcut(shared(HH), "all", "-o", "out", cwd=tmp_path)
+    assert "error[cannot-run]" in subcut("verify", shared(HH), "out", cwd=tmp_path, code=1).stderr
+
+
+def test_a_tensor_cannot_be_frozen(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", np.zeros((100, 784), np.float32))
+    done = subcut(shared(HH), 'all; freeze %input:0 = "x.npy"', "-o", "out", cwd=tmp_path, code=1)
+    assert "error[cut-of-offline-model]" in done.stderr
 
 
 def test_a_dump_that_ends_too_early_is_listed(tmp_path: Path) -> None:

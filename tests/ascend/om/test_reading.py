@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -242,6 +243,25 @@ def test_weights_beyond_their_partition(tmp_path: Path) -> None:
     value = stored(load(write_small(tmp_path / "net.om", model)))
     with pytest.raises(ModelError, match="a stored tensor of 4608 bytes reaches beyond the weights"):
         value.numpy()
+
+
+def test_a_large_model_is_read_at_once(tmp_path: Path) -> None:
+    """As large as the real ones' records are; a hundred thousand such operators take about a second."""
+    model = small_model()
+    fused = next(op for op in model.graph[0].op if op.name == "conv1relu1")
+    schema.put(fused.attr, "_op_aicore_args", "x" * 2000)
+    for number in range(20_000):
+        again = model.graph[0].op.add()
+        again.CopyFrom(fused)
+        again.name = f"conv{number}"
+        again.input[0] = f"conv{number - 1}:0" if number else "conv1relu1:0"
+    path = write_small(tmp_path / "net.om", model)
+    start = time.process_time()
+    assert len(load(path).main.ops) == 20_006
+    assert time.process_time() - start < 3
+    start = time.process_time()
+    assert len(read_offline(path).ops) == 20_007
+    assert time.process_time() - start < 6
 
 
 @pytest.mark.parametrize(
