@@ -68,6 +68,7 @@ class Twin:
         self.rows = all_rows(model, self.holders)
         self._names = model.dialect.compiled_names(model.main)
         self._members = members(model.main, self._names)
+        self._place = {op: place for place, op in enumerate(model.main.ops)}
         self._whole = self._whole_files()
         self._guess()
 
@@ -150,8 +151,7 @@ class Twin:
     def members(self, holder: str) -> list[Op]:
         """The operators of the original that an offline operator covers, in their order."""
         names = self.holders.names.get(holder, ())
-        found = {op for name in names for op in self._members.get(name, [])}
-        return [op for op in self.model.main.ops if op in found] if found else []
+        return sorted({op for name in names for op in self._members.get(name, [])}, key=self._place.__getitem__)
 
     def warnings(self) -> list[str]:
         """What to know before trusting any of it."""
