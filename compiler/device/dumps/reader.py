@@ -14,7 +14,8 @@ from subcut.compiler.device.dumps import nano
 from subcut.compiler.device.dumps.header import Header, Part, looks_whole, read_header
 from subcut.compiler.device.dumps.record import DumpFile, DumpTensor, Origin
 from subcut.compiler.device.dumps.schema import BUFFER, INPUT, OUTPUT, SPACE
-from subcut.compiler.device.dumps.shapes import fitted
+from subcut.compiler.device.dumps.shapes import fitted, needed
+from subcut.compiler.device.dumps.slice_info import description, piece_shape
 from subcut.compiler.device.enums import ELEMENTS, GE_TYPES, IR_TYPES, layout_name, type_name
 from subcut.compiler.errors import ModelError
 from subcut.compiler.storage.files import SourceFile, Span
@@ -129,7 +130,11 @@ def _tensor(made: DumpFile, number: int, index: int, part: Part, data: Span, siz
     if not 0 <= said.data_type < len(IR_TYPES):
         made.problems.append(f"{where} has the element type {said.data_type}, which is not known: read as bytes")
     name = type_name(said.data_type)
-    shape, problem = fitted(tuple(said.shape.dim), name, size)
+    stated = tuple(said.shape.dim)
+    if (needed(stated, name) or 0) > size:
+        piece = piece_shape(description(made.attributes), _NAMES[number], index, name, size)
+        stated = stated if piece is None else piece
+    shape, problem = fitted(stated, name, size)
     if problem:
         made.problems.append(f"{where} {problem}")
     return DumpTensor(

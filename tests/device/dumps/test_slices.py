@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from support.dumps import TIME, plant, ranges, write_pieces, write_threads
 
 from subcut.compiler.device.dumps.names import Ffts, make_name
+from subcut.compiler.device.dumps.reader import read_dump
 from subcut.compiler.device.dumps.slices import combine
 from subcut.compiler.device.dumps.tree import DumpTree
 from subcut.compiler.device.dumps.writer import NewDump, NewTensor, write_dump
@@ -30,6 +31,15 @@ def test_threads_along_one_axis(tmp_path: Path) -> None:
     (made,), problems = outputs(tmp_path)
     assert np.array_equal(made, whole)
     assert problems == []
+
+
+def test_a_file_of_a_thread_alone_has_the_shape_of_its_part(tmp_path: Path) -> None:
+    """The header states the whole's."""
+    whole = np.arange(5 * 6, dtype=np.float32).reshape(5, 6)
+    write_threads(tmp_path, whole, [((0, 5), (0, 4)), ((0, 5), (4, 6))], [1, 2])
+    read = [read_dump(path) for path in sorted(tmp_path.iterdir())]
+    assert [dump.outputs[0].shape for dump in read] == [(5, 4), (5, 2)]
+    assert [dump.problems for dump in read] == [[], []]
 
 
 def test_inputs_may_overlap(tmp_path: Path) -> None:
@@ -75,14 +85,25 @@ def test_pieces_of_the_compiler(tmp_path: Path) -> None:
     assert shared.buffer().view(np.float16).tolist() == [7, 8]
 
 
-def test_a_missing_slice_is_said(tmp_path: Path) -> None:
+@pytest.mark.parametrize("missing", [0, 1, 2])
+def test_a_missing_slice_is_said(tmp_path: Path, missing: int) -> None:
     whole = np.arange(6, dtype=np.float32)
     write_threads(tmp_path, whole, [((0, 2),), ((2, 4),), ((4, 6),)], [3])
-    next(tmp_path.glob("*.4.5.1.0")).unlink()
+    next(tmp_path.glob(f"*.4.5.{missing}.0")).unlink()
     made, problems = outputs(tmp_path)
     assert made == []
     assert problems[0] == "2 of 3 slices were dumped"
     assert "output 0 is not put together: its slices leave a gap in the whole of [6]" in problems
+
+
+def test_a_missing_piece_is_said(tmp_path: Path) -> None:
+    whole = np.arange(4, dtype=np.float16).reshape(1, 4)
+    write_pieces(tmp_path, [whole[:, :2]], [1, 2], 2)
+    made, problems = outputs(tmp_path, np.float16)
+    assert made == []
+    assert problems == [
+        "1 of 2 slices were dumped", "output 0 is not put together: 1 of its 2 pieces are there"
+    ]  # fmt: skip
 
 
 def test_one_file_is_itself(tmp_path: Path) -> None:
@@ -95,8 +116,10 @@ def test_one_file_is_itself(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"output_tensor_slice": []}, "no range of it is stated for thread 0"),
-        ({"output_tensor_slice": None}, "no range of it is stated for thread 0"),
+        ({"output_tensor_slice": []}, "no range of it is stated"),
+        ({"output_tensor_slice": None}, "no range of it is stated"),
+        ({"output_tensor_slice": [[]]}, "no range of it is stated for thread 0"),
+        ({"output_tensor_slice": ranges([((0, 2),)])}, "no range of it is stated for thread 1"),
         ({"output_tensor_slice": ranges([((0, 2),), ((2, 99),)])}, "a slice of 388 bytes of FLOAT has 8 of FLOAT"),
         ({"output_tensor_slice": ranges([((0, 2),), ((2, 2),)])}, "the range of thread 1 is empty or negative"),
         ({"output_tensor_slice": ranges([((0, 2),), ((0, 1), (0, 1))])}, "its slices have different numbers of axes"),
