@@ -8,7 +8,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from subcut.compiler.conversion.request import Failure, Outcome, Request
@@ -20,6 +20,7 @@ from subcut.compiler.device.dumps.names import FileName, parse_name
 from subcut.compiler.device.dumps.overflow import overflows
 from subcut.compiler.device.dumps.reader import read_dump
 from subcut.compiler.device.dumps.record import DumpFile, DumpTensor
+from subcut.compiler.device.dumps.slice_info import description
 from subcut.compiler.device.dumps.tree import OVERFLOW, DumpTree
 from subcut.compiler.device.layouts import LayoutError
 from subcut.compiler.errors import ModelError, UserError, user_error
@@ -165,6 +166,8 @@ def convert_file(file: Source, out: Path, request: Request) -> Outcome:
 def _write_tensors(dump: DumpFile, folder: Path, request: Request, outcome: Outcome) -> None:
     outcome.problems += dump.problems
     tensors = [tensor for tensor in (*dump.inputs, *dump.outputs) if _is_asked(tensor, request)]
+    if description(dump.attributes).get("threadMode"):  # one slice of many: the original shape is that of all
+        tensors = [replace(tensor, original_shape=None) for tensor in tensors]
     if request.index is not None and not tensors:
         have = len(dump.inputs if request.direction == "input" else dump.outputs)
         reason = f"there is no {request.direction} {request.index}: it has {have}"

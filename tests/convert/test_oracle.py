@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -91,6 +93,25 @@ def test_too_long_names(tmp_path: Path) -> None:
     theirs, ours = both(folder, tmp_path, Request("NCHW"), "-f", "NCHW")
     assert ours == theirs
     assert sorted(len(name) for name in ours) == [11, 36]
+
+
+def test_slices_of_an_operator(tmp_path: Path) -> None:
+    """Each thread wrote a file with the shape of the whole in its header."""
+    whole = numbers((1, 3, 5, 4))
+    rows = [(0, 3), (3, 5)]
+    said = {"threadMode": 1, "slice_instance_num": 2, "input_tensor_slice": [[], []], "output_tensor_slice": [
+        [[{"lower": a, "higher": b} for a, b in ((0, 1), (0, 1), cut, (0, 4), (0, 16))]] for cut in rows]}  # fmt: skip
+    for thread, (low, high) in enumerate(rows):
+        piece = tensor(whole[:, :, low:high], "NC1HWC0")
+        stated = replace(piece, shape=(1, 1, 5, 4, 16), original_shape=(1, 3, 5, 4))
+        name = f"Conv2D.a.1.{STREAM}.4.5.{thread}.0"
+        write(tmp_path / "dumps", name, [], [stated], attributes={"_sgt_json_info": json.dumps(said)})
+    theirs, ours = both(tmp_path / "dumps", tmp_path, Request())
+    assert ours == theirs
+    outcomes = list(convert(sources([tmp_path / "dumps"], {}).files, tmp_path / "nchw", Request("NCHW")))
+    assert not [outcome.failures for outcome in outcomes if outcome.failures]
+    pieces = [np.load(tmp_path / "nchw" / outcome.written[0]) for outcome in outcomes]
+    np.testing.assert_array_equal(np.concatenate(pieces, axis=2)[:, :3], whole)
 
 
 @pytest.mark.parametrize(("option", "direction", "index"), [("-i", "input", 1), ("-o", "output", 0)])

@@ -42,9 +42,10 @@ def tensor(
 def write(
     folder: Path, name: str, inputs: list[NewTensor], outputs: list[NewTensor], *,
     op_name: str = "block/conv1", form: str = "big", buffers: tuple[tuple[str, Data], ...] = (),
+    attributes: dict[str, str] | None = None,
 ) -> Path:  # fmt: skip
     folder.mkdir(parents=True, exist_ok=True)
-    made = NewDump(op_name, inputs, outputs, 1_600_000_000_000_000, buffers=buffers)
+    made = NewDump(op_name, inputs, outputs, 1_600_000_000_000_000, buffers=buffers, attributes=attributes or {})
     write_dump(folder / name, made, form)
     return folder / name
 
@@ -68,6 +69,7 @@ def header(path: Path) -> dict[str, Any]:
         ]
 
     made: dict[str, Any] = {"op_name": dump.op_name, "input": described(dump.inputs), "output": described(dump.outputs)}
+    made["attr"] = [{"name": name, "value": value} for name, value in dump.attributes.items()]
     made["buffer"] = [{"buffer_type": 0, "size": len(data)} for kind, data in dump.buffers if kind == "l1buffer"]
     made["space"] = [{"size": len(data)} for kind, data in dump.buffers if kind == "space"]
     return made

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from subcut.compiler.device.layouts.names import Array
 
 Bytes = Union[bytes, bytearray, memoryview, mmap.mmap]
+MOST = 25
+"""Dimensions that the graph engine lets a tensor have."""
 _AS = {
     "UNDEFINED": "i8", "UINT1": "ui8", "HIFLOAT8": "f32", "STRING": "", "RESOURCE": "", "VARIANT": "",
     "FLOAT6_E3M2": "", "FLOAT6_E2M3": "",
@@ -59,6 +61,8 @@ def decode(buffer: Bytes, type_name: str, shape: Sequence[int]) -> Array:
     dtype, size = dtype_of(type_name), stored_size(type_name, shape)
     if any(dim < 0 for dim in shape):
         raise LayoutError(f"the shape {spelled(shape)} is not known in full")
+    if len(shape) > MOST or count([dim or 1 for dim in shape]) >= 1 << 56:
+        raise LayoutError(f"no array can have the shape {spelled(shape)}")
     if size > len(buffer):
         raise LayoutError(f"{type_name} {spelled(shape)} takes {size} bytes, and there are {len(buffer)}")
     bits = BITS[type_name]

@@ -120,7 +120,7 @@ def padded_shape(stored: Sequence[int], layout: str, origin: str) -> Shape | Non
     That is so for the layouts that keep several axes in one dimension (FRACTAL_Z and its kin).
     """
     name = primary(layout)
-    if name not in STORED or "*" in STORED[name]:
+    if name not in STORED or "*" in STORED[name] or len(stored) < 4:
         return None
     if name in MATRICES:
         *batch, a, b, rows, columns = stored
