@@ -152,7 +152,7 @@ def convert_file(file: Source, out: Path, request: Request) -> Outcome:
     try:
         dump = read_dump(file.path)
         name = parse_name(file.path.name)
-        if name is not None and name.op_name == OVERFLOW:
+        if name is not None and name.op_name in OVERFLOW:
             _write_overflows(dump, out / file.folder, request, outcome)
         else:
             _write_tensors(dump, out / file.folder, request, outcome)
