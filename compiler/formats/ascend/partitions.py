@@ -1,7 +1,8 @@
 """Read the container of an offline model: which partitions it has and where they are, every length checked.
 
-Source: the graph engine's `om_file_helper.cc`, which walks the sizes in the order of the table. Partitions are told
-by type, never by position, and stay byte ranges; kernel stores are not looked into.
+Source: the graph engine's `om_file_helper.cc`, which walks the sizes in the order of the table and does not look at
+the offsets. Here they vouch for the sizes: where they disagree, the last partition must end where the model ends.
+Partitions are told by type, never by position, and stay byte ranges; kernel stores are not looked into.
 """
 
 from __future__ import annotations
@@ -66,6 +67,8 @@ def read_container(file: SourceFile, start: int = 0, stop: int | None = None, de
 class _Reader:
     def __init__(self, file: SourceFile, start: int, stop: int, depth: int) -> None:
         self.file, self.start, self.stop, self.depth = file, start, stop, depth
+        self.told = True
+        """Whether the offsets of all tables agree with the sizes."""
 
     def fail(self, at: int, message: str, expected: str, where: str = "") -> NoReturn:
         raise ModelError(self.file.path, message, offset=at, expected=expected, where=where)
@@ -79,7 +82,7 @@ class _Reader:
         while len(models) < (max(number, 1) if several else 1):
             partitions, at = self._partitions(at, header)
             models.append(partitions)
-        if at != self.stop:
+        if at != self.stop and (several or not self.told):
             self.fail(at, f"{self.stop - at} bytes behind the last partition", "the end of the model")
         nested = [self._nested(part) for model in models for part in model if part.type in _CONTAINERS]
         return Container(header, models, [one for one in nested if one is not None])
@@ -145,6 +148,7 @@ class _Reader:
         gaps = [start - end for start, end in zip(padded, [base, *ends[:-1]], strict=True)]
         if any(gaps) and all(0 <= gap < ALIGNMENT for gap in gaps):
             return padded, max(ends[-1], min(self.stop, ends[-1] + -(ends[-1] - self.start - h.SIZE) % ALIGNMENT))
+        self.told = self.told and padded == starts
         return starts, at
 
     def _nested(self, part: Partition) -> tuple[str, Container] | None:

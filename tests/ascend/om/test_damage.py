@@ -150,9 +150,8 @@ def test_texts_out_of_proportion(tmp_path: Path) -> None:
     compress(model)
     table = schema.attribute(model.attr, "attr_value_enum").list.s
     table[0] = b"x" * (1 << 20)
-    names = next(
-        one for op in model.graph[0].op for one in op.attr if one.value.list.i and one.value.list.val_type == 2
-    )
+    lists = [one.value.list for op in model.graph[0].op for one in op.attr if one.value.WhichOneof("value") == "list"]
+    names = next(one for one in lists if one.i and one.val_type == 2)
     names.i[:] = [0] * 100_000
     path = write_small(tmp_path / "bomb.om", model)
     use_all(path)
