@@ -73,9 +73,20 @@ def test_detection_evaluate(
     np.testing.assert_array_equal(rows, evaluated(params, found, truth, classes))
 
 
-def test_sizes_of_images_in_a_file_are_refused(tmp_path: Path) -> None:
+SIZES = {
+    None: "the sizes of its images are in `sizes.txt`, which is neither beside the net nor in the current folder",
+    "a 3 4 b 5": "`sizes.txt` must have lines of name, height and width",
+    "a 3 x": "`sizes.txt` must have lines of name, height and width",
+    "a 0 4": "`sizes.txt` must have lines of name, height and width",
+}
+
+
+@pytest.mark.parametrize("sizes", SIZES)
+def test_sizes_of_images_that_cannot_be_read(sizes: str | None, tmp_path: Path) -> None:
+    if sizes is not None:
+        (tmp_path / "sizes.txt").write_text(sizes)
     tail = 'layer { name: "e" type: "DetectionEvaluate" bottom: "d" bottom: "t" top: "y" detection_evaluate_param {'
     net = [*heads({"d": (1, 1, 2, 7), "t": (1, 1, 2, 8)}), f'{tail} num_classes: 2 name_size_file: "sizes.txt" }} }}']
-    with pytest.raises(UserError, match="the sizes of its images are in a file beside the model") as caught:
+    with pytest.raises(UserError, match=SIZES[sizes]) as caught:
         run(read_net(tmp_path, "\n".join(net)), {"d": np.ones((1, 1, 2, 7)), "t": np.ones((1, 1, 2, 8))}, ["y"])
     assert caught.value.code == "not-lowerable"

@@ -6,12 +6,13 @@ Proposal layer of openvinotoolkit/training_toolbox_caffe (branch person_reid) wa
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 from support.caffe_models import read_net
-from support.caffe_oracle import array, cases, recorded
+from support.caffe_oracle import ORACLE, array, cases, recorded
 
 from subcut.compiler.formats.caffe.run import run
 from subcut.compiler.formats.caffe.shapes import infer_layer
@@ -29,6 +30,8 @@ def test_the_cases_were_recorded() -> None:
 
 @pytest.mark.parametrize("case", CASES.CASES)
 def test_numbers(case: str, tmp_path: Path) -> None:
+    for file in ORACLE.glob("*.txt"):
+        shutil.copy(file, tmp_path)
     tops = RECORDED[case]["tops"]
     found = run(read_net(tmp_path, CASES.net_text(case)), CASES.feeds(case), list(tops))
     expected = {name: array(top) for name, top in tops.items()}

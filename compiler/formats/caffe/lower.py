@@ -176,6 +176,8 @@ def stored_blobs(op: Op) -> list[Array]:
         raise _refusal(op, "its weights are whole numbers for the device; run the net that simulates quantisation")
     if op.type == "InfogainLoss" and len(op.operands) < 3:
         return [f32(_matrix(op).numpy())]
+    if op.type == "DetectionEvaluate":
+        return _image_sizes(op)
     blobs = [f32(constant.numpy()) for constant in blobs_of(op)]
     needed = required_blobs(op.type, op.attributes, len(op.operands))
     if len(blobs) >= needed:
@@ -184,17 +186,34 @@ def stored_blobs(op: Op) -> list[Array]:
 
 
 def _matrix(op: Op) -> Blob:
-    """The `BlobProto` in the file that an InfogainLoss names: beside the net, else where Caffe looks for it."""
-    source = source_of(op)
+    """The `BlobProto` in the file that an InfogainLoss names."""
     name = Layer(op.type, op.attributes, []).param("infogain_loss_param").string("source")
     if not name:
         raise _refusal(op, "it has neither a third bottom nor a `source`")
+    file = SourceFile(_beside(op, name, "its matrix is"))
+    return Blob(file, 0, file.size)
+
+
+def _image_sizes(op: Op) -> list[Array]:
+    """Height and width of each image, by the lines (name, height, width) of the file that a DetectionEvaluate names."""
+    name = Layer(op.type, op.attributes, []).param("detection_evaluate_param").string("name_size_file")
+    if not name:
+        return []
+    words = _beside(op, name, "the sizes of its images are").read_text(errors="replace").split()
+    lines = [words[i + 1 : i + 3] for i in range(0, len(words), 3)]
+    if not all(len(line) == 2 and all(size.isdecimal() and int(size) for size in line) for line in lines):
+        raise _refusal(op, f"`{name}` must have lines of name, height and width")
+    return [f32([[int(size) for size in line] for line in lines])] if lines else []
+
+
+def _beside(op: Op, name: str, what: str) -> Path:
+    """The file that a layer names: beside the net, else where Caffe looks for it."""
+    source = source_of(op)
     places = [Path(name)] if source is None else [source.net.file.path.parent / name, Path(name)]
     for path in places:
         if path.is_file():
-            file = SourceFile(path)
-            return Blob(file, 0, file.size)
-    raise _refusal(op, f"its matrix is in `{name}`, which is neither beside the net nor in the current folder")
+            return path
+    raise _refusal(op, f"{what} in `{name}`, which is neither beside the net nor in the current folder")
 
 
 def missing(op: Op, needed: int, found: int) -> UserError:

@@ -22,6 +22,7 @@ import numpy as np
 
 os.environ["GLOG_minloglevel"] = "3"  # noqa: SIM112  (Caffe asks for it in this spelling)
 CASES = importlib.import_module(sys.argv[1])
+FOLDER = os.path.dirname(os.path.abspath(__file__))
 
 
 def record(case):
@@ -60,8 +61,8 @@ def main():
         return
     lines = []
     for case in CASES.CASES:
-        command = [sys.executable, __file__, sys.argv[1], "--case", case]
-        done = subprocess.run(command, capture_output=True, text=True)
+        command = [sys.executable, os.path.abspath(__file__), sys.argv[1], "--case", case]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=FOLDER)  # where the files are that nets name
         found = [line[6:] for line in done.stdout.splitlines() if line.startswith("RECORD")]
         if not found:
             print(f"{case}: refused ({done.returncode})\n{done.stderr[-600:]}", file=sys.stderr)

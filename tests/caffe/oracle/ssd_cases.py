@@ -31,6 +31,12 @@ def evaluate(params="", rows=20):
     return inputs, layer("DetectionEvaluate", text, "found truth", "y")
 
 
+def sized(params="", resize="", file="sizes.txt"):
+    """A `DetectionEvaluate` that is told the sizes of images by a file beside this one."""
+    resize = f"resize_param {{ height: 30 width: 40 resize_mode: {resize} }}" if resize else ""
+    return evaluate(f'name_size_file: "{file}" {params} {resize}', 60)
+
+
 def detect(params="", nms=""):
     """A `DetectionOutput` and its inputs."""
     inputs = f"loc {IMAGES}x{PRIORS * 4} small; conf {IMAGES}x{PRIORS * CLASSES} scores; prior 1x2x{PRIORS * 4} priors"
@@ -48,7 +54,7 @@ def propose(params, image="64, 80, 1, 1.5"):
 CODES = ("CORNER", "CENTER_SIZE", "CORNER_SIZE")
 CASES = {
     "multibox": multibox(),
-    "multibox-bipartite": multibox("match_type: BIPARTITE"),
+    "multibox-bipartite": multibox("match_type: BIPARTITE overlap_threshold: 0.05"),
     "multibox-few": multibox("neg_pos_ratio: 0.7 neg_overlap: 0.2 overlap_threshold: 0.3"),
     "multibox-l2": multibox("loc_loss_type: L2 loc_weight: 2.5"),
     "multibox-logistic": multibox("conf_loss_type: LOGISTIC"),
@@ -57,7 +63,7 @@ CASES = {
     "multibox-cross-predicted": multibox("ignore_cross_boundary_bbox: true use_prior_for_matching: false"),
     "multibox-inside": multibox("bp_inside: true"),
     "multibox-inside-predicted": multibox("bp_inside: true use_prior_for_matching: false code_type: CENTER_SIZE"),
-    "multibox-easy-truth": multibox("use_difficult_gt: false"),
+    "multibox-easy": multibox("use_difficult_gt: false overlap_threshold: 0.1"),
     "multibox-agnostic": multibox("map_object_to_agnostic: true", classes=2),
     "multibox-background": multibox("background_label_id: 3"),
     "multibox-all": multibox("mining_type: NONE"),
@@ -97,6 +103,14 @@ CASES = {
     "evaluate-low": evaluate("overlap_threshold: 0.1"),
     "evaluate-low-easy": evaluate("overlap_threshold: 0.1 evaluate_difficult_gt: false", 40),
     "evaluate-background": evaluate("background_label_id: 3 overlap_threshold: 0.2"),
+    "evaluate-sizes": sized(),
+    "evaluate-sizes-low": sized("overlap_threshold: 0.1 evaluate_difficult_gt: false"),
+    "evaluate-sizes-lowest": sized("overlap_threshold: 0.001"),
+    "evaluate-sizes-dot": sized(file="dot.txt"),
+    "evaluate-sizes-warp": sized(resize="WARP"),
+    "evaluate-sizes-pad": sized("overlap_threshold: 0.4", "FIT_LARGE_SIZE_AND_PAD"),
+    "evaluate-sizes-small": sized(resize="FIT_SMALL_SIZE"),
+    "evaluate-sizes-cut": sized("overlap_threshold: 0.4", "FIT_SMALL_SIZE height_scale: 50 width_scale: 45"),
     "detect-adaptive": detect("", "nms_threshold: 0.9 eta: 0.8"),
     "detect-adaptive-top": detect("keep_top_k: 9 confidence_threshold: 0.3", "nms_threshold: 0.7 eta: 0.6 top_k: 7"),
     "detect-adaptive-size": detect("code_type: CENTER_SIZE", "nms_threshold: 0.8 eta: 0.9"),

@@ -11,6 +11,7 @@ import numpy as np
 
 from subcut.compiler.formats.caffe.layer import Message
 from subcut.compiler.formats.caffe.lowering.boxes import apart, measured, overlap
+from subcut.compiler.formats.caffe.lowering.pixels import pixel_overlap, scaled
 from subcut.compiler.formats.caffe.lowering.program import Lowered, f32, i64, shaped
 from subcut.compiler.formats.caffe.lowering.truth import Truth, read_truth
 
@@ -32,8 +33,6 @@ def detection_evaluate(at: Lowered) -> None:
     score, the order among them is not defined by Caffe. One that meets a difficult box may be neither true nor false.
     """
     p = at.layer.param("detection_evaluate_param")
-    if p.has("name_size_file"):
-        raise NotImplementedError("the sizes of its images are in a file beside the model, which Caffe reads on and on")
     if p.real("overlap_threshold", 0.5) <= 0:
         raise ValueError("`overlap_threshold` must be positive")
     truth = read_truth(at, at.inputs[1], ends=True)
@@ -42,10 +41,11 @@ def detection_evaluate(at: Lowered) -> None:
     named = at.emit("Not", at.emit("Equal", _column(at, rows, 1), f32(-1)))
     placed = at.emit("Not", at.emit("Equal", at.cast(_column(at, rows, 0), np.int64), i64(-1)))
     found = _ordered(at, _of_rows(at, rows, at.emit("And", named, placed)), truth)
+    overlaps = _in_pixels(at, p, rows, found, truth) if at.blobs else _in_parts(at, found, truth)
     # Caffe makes room for detections without an image, and fills in nothing.
     nowhere = at.emit("NonZero", at.emit("And", named, at.emit("Not", placed)))
     room = at.emit("Concat", at.emit("Shape", nowhere, start=1), i64([5]), axis=0)
-    parts = [_counts(at, p, truth, labels), _judged(at, p, found, truth), at.emit("Expand", f32(0), room)]
+    parts = [_counts(at, p, truth, labels), _judged(at, p, found, truth, overlaps), at.emit("Expand", f32(0), room)]
     at.emit("Unsqueeze", at.emit("Concat", *parts, axis=0), i64([0, 1]), out=at.outputs[0])
 
 
@@ -92,10 +92,28 @@ def _counts(at: Lowered, p: Message, truth: Truth, labels: list[int]) -> str:
     return at.emit("Concat", head, number, np.full((len(labels), 2), -1, np.float32), axis=1)
 
 
-def _judged(at: Lowered, p: Message, found: Found, truth: Truth) -> str:
+def _in_parts(at: Lowered, found: Found, truth: Truth) -> str:
+    """The overlaps of detections and boxes (detections x boxes) as parts of the image."""
+    return overlap(at, apart(at, measured(at, found.corners)), measured(at, truth.corners))
+
+
+def _in_pixels(at: Lowered, p: Message, rows: str, found: Found, truth: Truth) -> str:
+    """The overlaps in pixels: the images that have detections take the sizes one after the other, from the first on."""
+    images = at.cast(_column(at, rows, 0), np.int64)
+    placed = at.emit("Not", at.emit("Equal", images, i64(-1)))
+    known = at.emit("Unique", at.emit("Compress", images, placed, axis=0), sorted=1)
+    earlier = at.emit("Less", known, at.emit("Unsqueeze", found.image, i64([1])))
+    rank = at.emit("ReduceSum", at.cast(earlier, np.int64), i64([1]), keepdims=0)
+    sizes = at.blobs[0]
+    size = at.emit("Gather", sizes, at.emit("Mod", rank, i64(len(sizes))), axis=0)
+    size = at.emit("Unsqueeze", size, i64([1]))
+    mine = scaled(at, p, at.emit("Unsqueeze", found.corners, i64([1])), size)
+    return pixel_overlap(at, mine, scaled(at, p, truth.corners, size))
+
+
+def _judged(at: Lowered, p: Message, found: Found, truth: Truth, overlaps: str) -> str:
     """The rows of the detections: of those that meet a box first comes, first served."""
-    mine, theirs = measured(at, found.corners), measured(at, truth.corners)
-    overlaps = at.emit("Where", _alike(at, found, truth), overlap(at, apart(at, mine), theirs), f32(-1))
+    overlaps = at.emit("Where", _alike(at, found, truth), overlaps, f32(-1))
     best = at.emit("ArgMax", overlaps, axis=1, keepdims=0)
     enough = f32(p.real("overlap_threshold", 0.5))
     hit = at.emit("GreaterOrEqual", at.emit("ReduceMax", overlaps, i64([1]), keepdims=0), enough)
