@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.dumps_to_convert import header, numbers, tensor, write
+from support.models import shared
 from support.oracle import convert_dumps, oracle
 
 from subcut.compiler.conversion import Request, convert, sources
@@ -112,6 +113,22 @@ def test_slices_of_an_operator(tmp_path: Path) -> None:
     assert not [outcome.failures for outcome in outcomes if outcome.failures]
     pieces = [np.load(tmp_path / "nchw" / outcome.written[0]) for outcome in outcomes]
     np.testing.assert_array_equal(np.concatenate(pieces, axis=2)[:, :3], whole)
+
+
+@pytest.mark.parametrize("layout", ["NCHW", None])
+def test_a_real_dump_of_the_nano_form(tmp_path: Path, layout: str | None) -> None:
+    """The tool reads this form by itself, no stand-in has a part in it. It converts no tensor without four axes."""
+    (tmp_path / "dumps").mkdir()
+    copy = tmp_path / "dumps" / "ConcatV2D.concatv2.0.0.550288648"
+    copy.write_bytes(shared("ascend/nano_concatV2D.dump").read_bytes())
+    oracle()
+    (tmp_path / "theirs").mkdir()
+    convert_dumps({str(copy): None}, tmp_path / "theirs", *(["-f", layout] if layout else []))
+    outcomes = list(convert(sources([tmp_path / "dumps"], {}).files, tmp_path / "ours", Request(layout)))
+    assert not outcomes[0].failures
+    theirs, ours = files(tmp_path / "theirs"), files(tmp_path / "ours")
+    assert len(ours) == 3
+    assert theirs == ({} if layout else ours)
 
 
 @pytest.mark.parametrize(("option", "direction", "index"), [("-i", "input", 1), ("-o", "output", 0)])
