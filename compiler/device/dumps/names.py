@@ -23,7 +23,7 @@ _ESCAPES = str.maketrans(" ./\\", "____")
 _NAME = re.compile(r"([^./]+)\.([^./]+)((?:\.[0-9]{1,20}){2,7})(\.[A-Za-z_]\w*)?", re.ASCII)
 _ORDINARY = re.compile(r"[^./]+\.([^./]*[^./0-9][^./]*)(?:\.[0-9]{1,20}){2,3}", re.ASCII)
 _EXCEPTION = re.compile(r"([^./]+)\.([0-9]{1,20})\.([0-9]{1,20})(?:\.[0-9]+\.[0-9]+)?\.([0-9]{1,20})", re.ASCII)
-_TRUTH = re.compile(r"(.+)\.([0-9]{1,9})\.([0-9]{1,255})(\.npy|\.pb|\.quant)", re.ASCII)
+_TRUTH = re.compile(r"(.+)\.([0-9]{1,9})\.(?:([0-9]{16})\.[0-9]{1,4}|([0-9]{1,255}))(\.npy|\.pb|\.quant)", re.ASCII)
 _SLICE = re.compile(r"_lxslice([0-9]{1,9})", re.ASCII)
 _PARTITION = re.compile(r"^.*sgt_graph_[0-9]+_(?=.)", re.ASCII)
 
@@ -56,7 +56,7 @@ class FileName:
     @property
     def base(self) -> str:
         """The escaped operator name without `_lxslice<N>`."""
-        return _SLICE.sub("", self.op_name) if self.lxslice is not None else self.op_name
+        return unsliced(self.op_name) if self.lxslice is not None else self.op_name
 
     @property
     def unpartitioned(self) -> str:
@@ -97,9 +97,14 @@ def escape(name: str) -> str:
     return name.translate(_ESCAPES)
 
 
+def unsliced(name: str) -> str:
+    """A name without `_lxslice<N>`."""
+    return _SLICE.sub("", name)
+
+
 def plain_name(name: str) -> str:
     """An operator's name without slice and partition, to compare what a file says with what was asked for."""
-    return _PARTITION.sub("", _SLICE.sub("", name))
+    return _PARTITION.sub("", unsliced(name))
 
 
 def make_name(
@@ -163,8 +168,11 @@ def _first_of_ffts(numbers: list[str]) -> int | None:
 
 
 def parse_truth(text: str) -> TruthName | None:
-    """Take the name of a ground-truth file (`.npy`, `.pb`, `.quant`) apart; None for what is no such name."""
+    """Take the name of a ground-truth file (`.npy`, `.pb`, `.quant`) apart; None for what is no such name.
+
+    TensorFlow's debugger puts a counter behind the time, which means nothing here.
+    """
     found = _TRUTH.fullmatch(text)
     if found is None or "/" in found[1]:
         return None
-    return TruthName(found[1], int(found[2]), int(found[3][:20]), found[4])
+    return TruthName(found[1], int(found[2]), int((found[3] or found[4])[:20]), found[5])

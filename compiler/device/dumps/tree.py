@@ -19,12 +19,15 @@ from subcut.compiler.device.dumps.names import (
     parse_name,
     parse_truth,
     plain_name,
+    unsliced,
 )
 from subcut.compiler.device.dumps.reader import read_dump
 from subcut.compiler.errors import ModelError, user_error
 
 OVERFLOW = "Node_OpDebug"
 """The operator that overflow files are named after."""
+_OVERFLOWS = (OVERFLOW, "Node_Opdebug")
+"""As the runtime writes it, and as its documents do."""
 IGNORED = 10_000
 """How many names of files that are no dumps are kept; all are counted."""
 _STATISTICS = ".csv"
@@ -120,10 +123,11 @@ class DumpTree:
     def find(self, op_name: str, *, op_type: str | None = None, suffix: str = "", exact: bool = True) -> list[Entry]:
         """What was dumped of an operator, the newest run last; nothing where there is no file.
 
-        `op_name` is the real name. Several operators may have the same name in files; where the files show that they
-        do, those are opened and the operator's real name in them decides, unless `exact` is false.
+        `op_name` is the real name; with or without `_lxslice<N>`, all its slices are found. Several operators may have
+        the same name in files; where the files show that they do, those are opened and the operator's real name in them
+        decides, unless `exact` is false.
         """
-        files = self._files(escape(op_name), op_type, suffix)
+        files = self._files(unsliced(escape(op_name)), op_type, suffix)
         if exact and suffix == "" and len({(f.name.op_type, f.name.task, f.name.stream) for f in files}) > 1:
             files = self._really(op_name, files)
         return _grouped(files)
@@ -133,12 +137,13 @@ class DumpTree:
         return self.find(op_name, suffix=_STATISTICS)
 
     def overflows(self) -> list[Entry]:
-        """The files that tell of overflows, the newest last."""
-        return _grouped(self._files(OVERFLOW, None, ""))
+        """The files that tell of overflows, one an entry, the newest last."""
+        files = [file for name in _OVERFLOWS for file in self._files(name, None, "")]
+        return [Entry((file,)) for file in sorted(files, key=lambda file: file.name.order)]
 
     def exceptions(self) -> list[Entry]:
-        """The dumps of operators that failed, the newest last."""
-        return _grouped(self._files("", None, ""))
+        """The dumps of operators that failed, one an entry, the newest last."""
+        return [Entry((file,)) for file in self._files("", None, "")]
 
     def find_truth(self, op_name: str, output: int) -> list[TruthPath]:
         """The ground-truth files of one output of an operator of the original model, the newest last."""
@@ -216,7 +221,7 @@ class DumpTree:
         """Index a name; false where it is none of a dump."""
         operator = ordinary_operator(text)
         if operator is not None:
-            self.counts["overflow" if operator == OVERFLOW else "dump"] += 1
+            self.counts["overflow" if operator in _OVERFLOWS else "dump"] += 1
             self._dumps.add(text, operator)
             return True
         name = parse_name(text)
@@ -260,7 +265,7 @@ def _kind(name: FileName) -> str | None:
         return "statistics" if name.suffix == _STATISTICS else None
     if not name.op_name:
         return "exception"
-    return "overflow" if name.op_name == OVERFLOW else "dump"
+    return "overflow" if name.op_name in _OVERFLOWS else "dump"
 
 
 def _grouped(files: list[DumpPath]) -> list[Entry]:

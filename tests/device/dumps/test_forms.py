@@ -162,6 +162,18 @@ def test_unknown_fields_types_and_layouts(tmp_path: Path) -> None:
     again(tmp_path, NewDump.like(read), "big")
 
 
+def test_exception_dumps_tell_the_kernels_argument(tmp_path: Path) -> None:
+    """Their proto is the same with `arg_index` besides, also of workspaces, and a newer element type."""
+    scale = bytes_field(OUTPUT, int_field(1, 42) + int_field(6, 2) + int_field(9, 1) + int_field(12, 3))
+    inputs = floats(INPUT, 5, 1, int_field(8, 1), int_field(10, 2), int_field(11, 1))
+    path = by_hand(tmp_path, scale, inputs, bytes_field(8, int_field(3, 3) + int_field(4, 7)), data=b"aaaabbccc")
+    read = read_dump(path.rename(tmp_path / "exception_info.3.5.20261123153932123"))
+    assert [(t.argument, t.data.bytes()) for t in (*read.inputs, *read.outputs)] == [(2, b"aaaa"), (3, b"bb")]
+    assert read.outputs[0].type_name == "HIFLOAT4_SCALE"
+    assert [(kind, data.bytes()) for kind, data in read.buffers] == [("space", b"ccc")]
+    assert read.problems == []
+
+
 def test_the_original_operator_is_numbered_as_the_graph_engine_does(tmp_path: Path) -> None:
     """0 is FLOAT there, not UNDEFINED; and 3 is INT32, not INT8."""
     for number, element in ((None, "f32"), (1, "f16"), (3, "i32"), (5, None), (27, "bf16"), (99, None)):

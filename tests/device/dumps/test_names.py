@@ -82,6 +82,7 @@ def test_the_newest_is_last_and_an_odd_time_first() -> None:
         (f"conv1.0.{STAMP}.npy", TruthName("conv1", 0, STAMP, ".npy")),
         (f"a.b.12.{STAMP}.npy", TruthName("a.b", 12, STAMP, ".npy")),
         (f"conv1.0.{STAMP}.quant", TruthName("conv1", 0, STAMP, ".quant")),
+        (f"a_b.0.{STAMP}.3.npy", TruthName("a_b", 0, STAMP, ".npy")),
         (f"conv1.0.{STAMP}", None),
         ("conv1.npy", None),
         (f"Conv2D.conv1.3.7.{STAMP}.output.0.npy", None),

@@ -185,20 +185,27 @@ def test_kinds_of_files(tmp_path: Path) -> None:
     plant(tmp_path)
     plant(tmp_path, suffix=".csv")
     plant(tmp_path, "Node_OpDebug", op_type="Opdebug")
+    plant(tmp_path, "Node_Opdebug", op_type="OpDebug")
     (tmp_path / "exception_info.3.5.20261123153932123").write_bytes(b"x")
     (tmp_path / f"scope_conv1.0.{TIME}.npy").write_bytes(b"x")
     (tmp_path / f"scope_conv1.0.{TIME + 1}.npy").write_bytes(b"x")
     tree = DumpTree.open(tmp_path)
-    assert dict(tree.counts) == {"dump": 1, "statistics": 1, "overflow": 1, "exception": 1, "truth": 2}
+    assert dict(tree.counts) == {"dump": 1, "statistics": 1, "overflow": 2, "exception": 1, "truth": 2}
     assert [one.path.suffix for one in tree.statistics("conv1")] == [".csv"]
-    assert [one.path.name[:7] for one in tree.overflows()] == ["Opdebug"]
+    assert [one.path.name[:7] for one in tree.overflows()] == ["Opdebug", "OpDebug"]
     assert [one.name.task for one in tree.exceptions()] == [5]
     assert [one.name.time for one in tree.find_truth("scope/conv1", 0)] == [TIME, TIME + 1]
     assert tree.find_truth("scope/conv1", 1) == []
     assert tree.find_truth("scope_conv", 10) == []
-    assert len(list(tree.files())) == 4
+    assert len(list(tree.files())) == 5
     assert len(list(tree.truths())) == 2
     assert tree.find("nothing") == []
+
+
+def test_overflows_of_slices_are_no_slices(tmp_path: Path) -> None:
+    for thread in range(2):
+        plant(tmp_path, "Node_OpDebug", time=TIME - thread, op_type="Opdebug", ffts=Ffts(4, 1, thread, 0))
+    assert [[file.name.part[1] for file in one.files] for one in DumpTree.open(tmp_path).overflows()] == [[1], [0]]
 
 
 def test_ground_truth_whose_name_holds_dots(tmp_path: Path) -> None:
@@ -241,7 +248,9 @@ def test_slices_are_one_run(tmp_path: Path) -> None:
     for again in range(2):
         for number in (1, 0, 10, 2):
             plant(tmp_path, time=TIME + 100 * again + number, lxslice=number, ffts=Ffts(4, number, 0, 0))
-    runs = DumpTree.open(tmp_path).find("conv1")
+    tree = DumpTree.open(tmp_path)
+    runs = tree.find("conv1")
+    assert tree.find("conv1_lxslice10") == runs
     assert [[file.name.lxslice for file in run.files] for run in runs] == [[0, 1, 2, 10]] * 2
 
 
