@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from subcut.compiler.device.enums import TYPE_NAMES, layout_number
-from subcut.compiler.formats.ascend import schema
+from subcut.compiler.formats.ascend import inout, schema
 from subcut.compiler.ir.types import numpy_dtype
-from subcut.emulator.offline import Desc, Node
+from subcut.emulator.offline import DATA, Desc, Node
 
 ALIGNED = 32
 """Bytes that the size of a tensor is rounded up to, when as many have been added."""
@@ -55,6 +55,18 @@ def definition(nodes: Sequence[Node], about: About) -> Any:
     return model
 
 
+def description(nodes: Sequence[Node], outputs: Sequence[str]) -> bytes:
+    """What the model says of its inputs and outputs in a partition of their own."""
+    given = [(node.name, node.outputs[0]) for node in nodes if node.type == DATA]
+    made = [one[2] for one in nodes[-1].inputs if one is not None]
+    inputs, results = (tuple(_described(*one) for one in side) for side in (given, zip(outputs, made, strict=True)))
+    return inout.encode(inout.Description(inputs, results))
+
+
+def _described(name: str, desc: Desc) -> inout.Described:
+    return inout.Described(name, _bytes(desc), TYPE_NAMES[desc.element], desc.layout, desc.shape)
+
+
 def _readers(nodes: Sequence[Node]) -> dict[tuple[Node, int], list[tuple[Node, int]]]:
     """Who reads each output, and as which input."""
     found: dict[tuple[Node, int], list[tuple[Node, int]]] = {}
@@ -73,7 +85,7 @@ def _operator(op: Any, node: Node, readers: Mapping[tuple[Node, int], Sequence[t
     for index, one in enumerate(node.inputs):
         if one is None:
             op.input.append("")
-            _missing(op.input_desc.add()) if node.outputs and node.type != "Data" else _describe(
+            _missing(op.input_desc.add()) if node.outputs and node.type != DATA else _describe(
                 op.input_desc.add(), node.outputs[0]
             )
             continue
@@ -82,7 +94,7 @@ def _operator(op: Any, node: Node, readers: Mapping[tuple[Node, int], Sequence[t
         op.src_name.append(producer.name)
         op.src_index.append(output)
         op.is_input_const.append(producer.stored is not None)
-        _describe(op.input_desc.add(input_tensor=index == 0 and producer.type == "Data"), desc)
+        _describe(op.input_desc.add(input_tensor=index == 0 and producer.type == DATA), desc)
     for index, desc in enumerate(node.outputs):
         _describe(op.output_desc.add(), desc)
         _origin(op.output_desc[-1], desc)
@@ -134,5 +146,8 @@ def _value(tensor: Any, node: Node) -> None:
 
 
 def _size(desc: Desc) -> int:
-    count = math.prod(desc.shape) * numpy_dtype(desc.element).itemsize
-    return -(-(count + ALIGNED) // ALIGNED) * ALIGNED
+    return -(-(_bytes(desc) + ALIGNED) // ALIGNED) * ALIGNED
+
+
+def _bytes(desc: Desc) -> int:
+    return math.prod(desc.shape) * numpy_dtype(desc.element).itemsize

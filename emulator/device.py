@@ -124,10 +124,8 @@ class Device:
 
     def numbers(self, held: Held) -> Array:
         """A tensor as it lies in the device's memory."""
-        desc = held.desc
-        array = held.array
-        if is_real(array):
-            array = self.precision.stored(array) if desc.element == self.precision.element else array
+        desc, array = held.desc, held.array
+        if is_real(array):  # rounded already, where it is to be stored in fewer bits
             array = array.astype(numpy_dtype(desc.element), copy=False)
         if desc.layout not in BLOCKED:
             return array

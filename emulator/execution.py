@@ -14,7 +14,7 @@ from subcut.compiler.formats.ascend.container import write_om
 from subcut.compiler.ir.graph import Model, Value
 from subcut.compiler.storage.files import SourceFile, Span
 from subcut.compiler.storage.folder import MANIFEST
-from subcut.emulator.definition import About, definition
+from subcut.emulator.definition import About, definition, description
 from subcut.emulator.device import Device
 from subcut.emulator.fusion import Fusion, Group
 from subcut.emulator.machine import Machine
@@ -131,7 +131,13 @@ class Execution:
         spool = self.folder / ".weights"
         weights = [Span(SourceFile(spool), 0, self.weights)] if self.weights else []
         raw = made.SerializeToString(deterministic=True)
-        write_om(self.folder / f"{request.name}.om", name=request.name, definition=raw, weights=weights)
+        write_om(
+            self.folder / f"{request.name}.om",
+            name=request.name,
+            definition=raw,
+            weights=weights,
+            description=description(self.device.nodes, outputs),
+        )
         spool.unlink()
         (self.folder / f"{request.name}.json").write_text(json_form.dumps(made), encoding="utf-8")
         if self.quantised:

@@ -117,10 +117,9 @@ class Fusion:
         group = Group([anchor], anchor)
         while (op := self._sole_reader(group)) is not None:
             found = affine(op, group.last.results[0], weights, self.statics)
-            # Behind a matrix product only a bias is folded; a grouped deconvolution's channels lie otherwise.
-            if found is None or (found[0] is not None and (role(anchor) == MATMUL or _is_grouped(anchor, weights))):
+            # Behind a matrix product only a bias is folded.
+            if found is None or (found[0] is not None and role(anchor) == MATMUL):
                 break
-            weights = weights.followed_by(*found)
             group.ops.append(op)
             group.folded += 1
         steps = _STEPS[role(anchor)]
@@ -196,7 +195,3 @@ def _is_setting(op: Op) -> bool:
     if op.operands or not op.name or not isinstance(type, TensorType) or type.element not in ("i32", "i64"):
         return False
     return type.static and math.prod(dim for dim in type.shape or () if isinstance(dim, int)) <= MOST_SETTINGS
-
-
-def _is_grouped(anchor: Op, weights: Weights) -> bool:
-    return role(anchor) == DECONV and weights.group > 1

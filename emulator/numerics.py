@@ -41,8 +41,12 @@ class Precision:
 
         if array.dtype.kind != "f":
             return array
-        saturated: Array = np.minimum(np.maximum(array, -self.largest), self.largest)
-        return saturated.astype(self.dtype)
+        with np.errstate(over="ignore"):
+            small = array.astype(self.dtype)
+        beyond = np.isinf(small)
+        if beyond.any():
+            small[beyond] = np.copysign(self.largest, array[beyond]).astype(self.dtype)
+        return small
 
     def rounded(self, array: Array) -> Array:
         """The same, back in the type in which they came."""

@@ -43,7 +43,7 @@ class Weights:
         """How many output channels there are."""
         if self.op.type == DEPTHWISE:
             return int(self.kernel.shape[2] * self.kernel.shape[3])
-        return int(self.kernel.shape[self.axis])
+        return int(self.kernel.shape[self.axis]) * (self.group if role(self.op) == DECONV else 1)
 
     @property
     def device(self) -> str:
@@ -56,6 +56,10 @@ class Weights:
 
         if self.op.type == DEPTHWISE:
             return np.reshape(numbers, (1, 1, *self.kernel.shape[2:]))
+        if role(self.op) == DECONV and self.group > 1:  # the channels of one group after those of the other
+            groups = np.reshape(numbers, (self.group, 1, -1))
+            each = np.repeat(groups, self.kernel.shape[0] // self.group, axis=1)
+            return np.reshape(each, (*self.kernel.shape[:2], 1, 1))
         shape = [1] * self.kernel.ndim
         shape[self.axis] = -1
         return np.reshape(numbers, shape)
