@@ -28,7 +28,10 @@ UNDESCRIBED = 8
 
 
 def read_model(origin: ModelOrigin) -> Model:
-    """The IR of a file. Raises ModelError."""
+    """The IR of a file. Raises ModelError.
+
+    A graph that the file has again, as a sub-model compiled by itself, is read from there: its weights are there too.
+    """
     first = origin.definitions[0]
     model = Model(AscendDialect(), first.name)
     model.sources = [origin.file]
@@ -36,28 +39,28 @@ def read_model(origin: ModelOrigin) -> Model:
     reader = _Reader(model, lenient=origin.form == TEXT)
     reader.graph(first, first.graphs[0], model.main)
     origin.main, origin.count = model.main, len(model.main.ops)
-    main = first.graphs[0].name
-    taken: dict[str, GraphRecord] = {main: first.graphs[0]}
+    taken = {first.graphs[0].name: model.main}
     times: Counter[str] = Counter()
-    for definition in origin.definitions:
-        for record in definition.graphs:
-            if taken.get(record.name) is record:
-                continue
-            if record.name in taken and _same(definition, record, model, model.main if record.name == main else None):
-                continue
-            name = record.name
-            while name in taken:
-                times[record.name] += 1
-                name = f"{definition.name}:{record.name}" + (f":{n}" if (n := times[record.name]) > 1 else "")
-            taken[name] = record
-            model.functions[name] = reader.graph(definition, record, Graph(model, name))
+    for definition, record in _others(origin.definitions):
+        name = record.name
+        again = name in taken and _same(definition, record, taken[name])
+        if again and taken[name] is model.main:
+            continue
+        while name in taken and not again:
+            times[record.name] += 1
+            name = f"{definition.name}:{record.name}" + (f":{n}" if (n := times[record.name]) > 1 else "")
+        taken[name] = model.functions[name] = reader.graph(definition, record, Graph(model, name))
     return model
 
 
-def _same(definition: Definition, record: GraphRecord, model: Model, main: Graph | None) -> bool:
-    """Whether a graph is in the file a second time, as a compiled sub-model."""
-    known = main or model.functions.get(record.name)
-    if known is None or len(known.ops) != len(record.ops):
+def _others(definitions: Sequence[Definition]) -> list[tuple[Definition, GraphRecord]]:
+    """Every graph but the main one."""
+    return [(one, graph) for one in definitions for graph in one.graphs][1:]
+
+
+def _same(definition: Definition, record: GraphRecord, known: Graph) -> bool:
+    """Whether a record holds a graph that is known, operator by operator."""
+    if len(known.ops) != len(record.ops):
         return False
     return {bare.name for _, bare in bare_ops(definition, record)} == {op.name for op in known.ops}
 

@@ -121,6 +121,11 @@ def test_sub_graphs_are_functions() -> None:
     assert list(model.functions) == ["sub_1", "sub_2"]
     calls = {symbol for op in model.main.ops for symbol in op.symbols}
     assert calls == {"sub_1", "sub_2"}
+    # Their weights are not in the root, but in sub-models of their own.
+    for name, graph in model.functions.items():
+        value = graph.ops[1].attributes["value"]
+        assert isinstance(value, Constant)
+        assert value.numpy().shape == (2, 2), name
 
 
 def test_a_model_of_ours(tmp_path: Path) -> None:
