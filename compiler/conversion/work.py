@@ -21,12 +21,14 @@ from subcut.compiler.device.dumps.overflow import overflows
 from subcut.compiler.device.dumps.reader import read_dump
 from subcut.compiler.device.dumps.record import DumpFile, DumpTensor
 from subcut.compiler.device.dumps.slice_info import description
-from subcut.compiler.device.dumps.tree import OVERFLOW, DumpTree
+from subcut.compiler.device.dumps.tree import DumpTree
 from subcut.compiler.device.layouts import LayoutError
 from subcut.compiler.errors import ModelError, UserError, user_error
 
 FAILED = "convert_failed_file_list.txt"
 """The file that lists what failed, as in the vendor's tool: a dump's path, then its tensors, with commas."""
+_OVERFLOW = "node_opdebug"
+"""The operator that overflow files are named after: `Node_OpDebug`, in documents also `Node_Opdebug`."""
 _FEW = 256
 """Up to so many files, threads cost less than processes take to start."""
 
@@ -152,7 +154,7 @@ def convert_file(file: Source, out: Path, request: Request) -> Outcome:
     try:
         dump = read_dump(file.path)
         name = parse_name(file.path.name)
-        if name is not None and name.op_name in OVERFLOW:
+        if name is not None and name.op_name.lower() == _OVERFLOW:
             _write_overflows(dump, out / file.folder, request, outcome)
         else:
             _write_tensors(dump, out / file.folder, request, outcome)
