@@ -54,10 +54,15 @@ def manifest(folder: Path) -> dict[str, Any]:
     return result
 
 
+def untimed(log: str) -> str:
+    """A log without the times of its entries."""
+    return re.sub(r"(?m)^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d ", "<time> ", log)
+
+
 @pytest.mark.parametrize("ending", FORMATS)
 def test_the_log_says_what_was_added_and_kept(ending: str, tmp_path: Path) -> None:
     done = subcut(digits(ending), BLOCK, "-o", "out", cwd=tmp_path)
-    lines = [re.sub(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d ", "<time> ", line) for line in done.stdout.splitlines()]
+    lines = untimed(done.stdout).splitlines()
     added = f"<time> {ADDED[ending]}".splitlines()
     assert lines == [*added, f"<time> Export Layer:{','.join(kept(ending))}", "<time> Output Path:out"]
     assert done.stderr == ""
@@ -235,7 +240,7 @@ def test_timing_and_verify_each_change_nothing(tmp_path: Path) -> None:
     timed = subcut(digits("onnx"), BLOCK, "-o", tmp_path / "b", "--timing", "--verify-each")
     rows = re.findall(r"(?m)^ *[\d.]+ ms  ([a-z-]+)", timed.stderr)
     assert rows == ["read", *PASSES, "write", "total"]
-    assert plain.stdout.replace("/a\n", "/b\n") == timed.stdout
+    assert untimed(plain.stdout).replace("/a\n", "/b\n") == untimed(timed.stdout)
     assert contents(tmp_path / "a") == contents(tmp_path / "b")
 
 
