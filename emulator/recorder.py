@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import datetime
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from subcut.compiler.device.dumps.mapping import LONGEST, writable
 from subcut.compiler.device.dumps.names import escape, make_name
 from subcut.compiler.device.dumps.record import Origin
 from subcut.compiler.device.dumps.writer import NewDump, NewTensor, write_dump
@@ -25,8 +25,6 @@ BEGIN = 1_700_000_000_000_000
 STEP = 1_000
 """Microseconds that a task takes."""
 MODES = ("all", "input", "output", "none")
-LONGEST = 255
-"""Bytes of the longest file name."""
 
 
 @dataclass(frozen=True)
@@ -85,13 +83,7 @@ class Recorder:
     def _write(self, type: str, name: str, task: int, dump: NewDump) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         file = make_name(type, name, task, dump.time, stream=0 if self.options.stream else None)
-        if len(file.encode()) > self.options.hashed:
-            # The runtime's hash is its standard library's; any number of that length does.
-            number = int.from_bytes(hashlib.sha256(file.encode()).digest()[:8], "little")
-            with open(self.folder / "mapping.csv", "a", encoding="utf-8", newline="") as mapping:
-                mapping.write(f"{number},{file}\n")
-            file = str(number)
-        write_dump(self.folder / file, dump, self.options.form)
+        write_dump(writable(self.folder, file, self.options.hashed), dump, self.options.form)
 
 
 def _tensor(desc: Desc, numbers: Array) -> NewTensor:
