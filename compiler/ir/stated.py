@@ -71,7 +71,7 @@ class Stated:
             made = [value for value in op.results if value.name]
             for known, what in ((_is_static, "sizes"), (_is_ranked, "type")):
                 if all(map(known, op.reads())) and not all(map(known, made)):
-                    end = f"nobody knows the {what} of what a {op.type} gives"
+                    end = f"nobody knows the {what} of what it ({op.type}) gives"
                     return [f"the type stated of {self.names} is not checked from `{op.label}` on: {end}"]
         return []
 

@@ -237,3 +237,69 @@ def test_an_edge_behind_a_contradiction_outside_the_cut_keeps_its_own_type(tmp_p
     """The tensor stated could not be that in the original; the cut does not hold what says so."""
     manifest = make(digits("onnx"), "bn2a_branch1 plus prob; input %res2a_branch1 : 5x32x7x7xf32", tmp_path / "out")
     assert [edge["shape"] for edge in manifest["inputs"]] == [[5, 32, 7, 7], ["N", 10]]
+
+
+def test_what_the_file_says_of_other_sizes_is_not_written(tmp_path: Path) -> None:
+    """A model of one picture at a time that types every tensor: cut for eight."""
+    onnx = pytest.importorskip("onnx", reason="types every tensor")
+    proto = onnx.shape_inference.infer_shapes(onnx.load(digits("onnx")))
+    for info in (*proto.graph.value_info, *proto.graph.input, *proto.graph.output):
+        for dim in info.type.tensor_type.shape.dim:
+            dim.dim_value = dim.dim_value or 1
+    onnx.save(proto, tmp_path / "one.onnx")
+    selections = {"all; input %data": (8, 1, 8, 8), "from pool1 to prob; input %conv1_relu": (8, 16, 8, 8)}
+    for i, (selection, shape) in enumerate(selections.items()):
+        manifest = make(tmp_path / "one.onnx", f"{selection} : {'x'.join(map(str, shape))}xf32", tmp_path / str(i))
+        onnx.checker.check_model(onnx.load(tmp_path / f"{i}/dump.onnx"), full_check=True)
+        assert [edge["shape"] for edge in manifest["outputs"]] == [[8, 10]]
+        assert runs(tmp_path / str(i), manifest, 1)["prob"].shape == (8, 10)
+
+
+def test_types_in_bodies_follow_too(tmp_path: Path) -> None:
+    onnx = pytest.importorskip("onnx", reason="makes the model")
+    text = """
+        <ir_version: 8, opset_import: ["" : 17]>
+        g (float[1,4] x, bool c) => (float[1,4] z) <float[1,4] a, float[1,4] y> {
+            a = Exp (x)
+            y = If (c) <then_branch = t () => (float[1,4] p) { p = Relu (a) },
+                else_branch = e () => (float[1,4] q) <float[1,4] n> { n = Neg (a)  q = Abs (n) }>
+            z = Sin (y)
+        }"""
+    onnx.save(onnx.parser.parse_model(text), tmp_path / "if.onnx")
+    manifest = make(tmp_path / "if.onnx", "from y to z; input %a : 8x4xf32", tmp_path / "out")
+    onnx.checker.check_model(onnx.load(tmp_path / "out/dump.onnx"), full_check=True)
+    assert manifest["outputs"][0]["shape"] == [8, 4]
+    feeds = {"a": np.ones((8, 4), np.float32), "c": np.array(True)}
+    assert runner("onnx").run(load(tmp_path / "out/dump.onnx"), feeds, ["z"])["z"].shape == (8, 4)
+
+
+def test_shapes_that_tensorflow_noted_down_are_not_written(tmp_path: Path) -> None:
+    """`_output_shapes` of one picture at a time, in a cut for eight; TensorFlow would refuse to load it."""
+    from subcut.compiler.formats.tensorflow.framework import tensorflow
+
+    tf = tensorflow("make the model")
+    definition = tf.compat.v1.GraphDef.FromString(digits("pb").read_bytes())
+    next(node for node in definition.node if node.name == "data").attr["shape"].shape.dim[0].size = 1
+    with tf.Graph().as_default() as graph:
+        tf.graph_util.import_graph_def(definition, name="")
+    (tmp_path / "one.pb").write_bytes(graph.as_graph_def(add_shapes=True).SerializeToString())
+    behind = "from pool1 to prob; input %conv1_relu : 8x8x8x16xf32"
+    for i, selection in enumerate(["to prob; input %data : 8x8x8x1xf32", behind]):
+        manifest = make(tmp_path / "one.pb", selection, tmp_path / str(i))
+        assert [edge["shape"] for edge in manifest["outputs"]] == [[8, 10]]
+        assert runs(tmp_path / str(i), manifest, 1)["prob:0"].shape == (8, 10)
+    make(tmp_path / "one.pb", "to prob", tmp_path / "same")
+    assert b"_output_shapes" in (tmp_path / "same/dump.pb").read_bytes()
+
+
+def test_a_layer_that_nobody_knows_ends_the_check(tmp_path: Path) -> None:
+    (tmp_path / "net.prototxt").write_text(
+        'layer { name: "in" type: "Input" top: "x" input_param { shape { dim: 1 dim: 3 dim: 8 dim: 8 } } }\n'
+        'layer { name: "a" type: "ReLU" bottom: "x" top: "y" }\n'
+        'layer { name: "own" type: "OfTheHouse" bottom: "y" top: "z" }\n'
+        'layer { name: "b" type: "ReLU" bottom: "z" top: "w" }\n'
+    )
+    manifest = make(tmp_path / "net.prototxt", "from a to b; input %x : 1x99x8x8xf32", tmp_path / "out")
+    assert [note["what"] for note in manifest["limits"]] == [
+        "the type stated of `%x` is not checked from `own` on: nobody knows the sizes of what it (OfTheHouse) gives"
+    ]

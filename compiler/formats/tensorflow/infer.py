@@ -121,7 +121,8 @@ class _Skeleton:
         """The record with stand-ins for operands, and waiting for nothing."""
         inputs = [self.names.get(value) or reference(value) for value in op.operands if value is not None]
         try:
-            return records.edit(records.record_of(op), inputs, lambda _: False).bytes()
+            keep = op not in self.graph.origin.restated
+            return records.edit(records.record_of(op), inputs, lambda _: False, keep_shapes=keep).bytes()
         except ValueError as error:
             raise records.damaged(op, error) from None
 

@@ -30,6 +30,8 @@ class GraphOrigin:
     """Loops and branches, once somebody has asked."""
     stated: dict[Value, None] = field(default_factory=dict[Value, None])
     """Tensors whose types the user states: inference starts from them."""
+    restated: set[Op] = field(default_factory=set[Op])
+    """Operators whose records may state shapes that follow no longer, because the user stated others."""
 
 
 @dataclass

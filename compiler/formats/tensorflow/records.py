@@ -27,6 +27,7 @@ from subcut.compiler.storage.wire import (
 )
 
 NODE_NAME, NODE_OP, NODE_INPUT, NODE_ATTR = 1, 2, 3, 5
+_SHAPES = b"\n\x0e_output_shapes"
 BIG = 1 << 16
 """A record of more bytes than this is never read whole."""
 PAYLOAD = 1 << 12
@@ -218,10 +219,12 @@ def slim(data: Buffer, start: int, stop: int, path: tuple[int, ...] = (NODE_ATTR
     return bytes(out)
 
 
-def edit(record: Record, inputs: Sequence[str] | None, keep_class: Callable[[str], bool]) -> Rope:
+def edit(
+    record: Record, inputs: Sequence[str] | None, keep_class: Callable[[str], bool], *, keep_shapes: bool = True
+) -> Rope:
     """The content of a NodeDef with other inputs (None: the same), and without colocation that does not hold.
 
-    Every other field, known or not, keeps its bytes and its place.
+    Every other field, known or not, keeps its bytes and its place; `_output_shapes` only where these still hold.
     """
     data, start, stop, _ = record
     rope = Rope()
@@ -234,7 +237,7 @@ def edit(record: Record, inputs: Sequence[str] | None, keep_class: Callable[[str
             continue
         if number == NODE_ATTR and kind == LEN and data[at : at + 8] == b"\n\x06_class":
             rope.add(_colocation(data, tag_at, at, end, keep_class))
-        else:
+        elif keep_shapes or number != NODE_ATTR or data[at : at + len(_SHAPES)] != _SHAPES:
             rope.add(record.piece(tag_at, end))
     if inputs is not None and not written:
         rope.add(b"".join(bytes_field(NODE_INPUT, name) for name in inputs))

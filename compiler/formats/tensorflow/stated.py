@@ -20,6 +20,8 @@ def settle(model: Model, stated: Stated, framework: bool) -> list[str]:
     for value, known in stated.known.items():
         if value.producer is not None and value.producer.type == "Placeholder" and value.type != known:
             value.producer.origin = placeholder(value.producer.name, value.type)
+    if not stated.refines:
+        graph.origin.restated.update(stated.ops)
     stated.forget()
     unchecked: list[str] = []
     inferred = False
@@ -50,7 +52,7 @@ def _infer(model: Model, stated: Stated) -> bool:
     stated.forget()
     for value, type in now.items():
         value.type = type
-    if _place(baseline) == _place(problem):
+    if baseline and _place(baseline) == _place(problem):
         return False  # it objects to the model whatever was stated
     named = {op.name: op for op in stated.ops}
     op: Op = next((named[name] for name in _place(problem) if name in named), stated.ops[0])

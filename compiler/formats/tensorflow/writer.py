@@ -87,11 +87,13 @@ class _Nodes:
     def _add_read(self, op: Op, rewrite: bool) -> None:
         """Append the record of an operator that was read."""
         inputs = _new_inputs(op) if rewrite or op.changed else None
-        if inputs is None and not (self.dropped and self._has_class(*op.origin)):
+        restated = op in self.graph.origin.restated
+        if inputs is None and not restated and not (self.dropped and self._has_class(*op.origin)):
             self._copy(*op.origin)
             return
         self._flush()
-        self.rope.add_field(NODE, records.edit(records.record_of(op), inputs, self._holds))
+        record = records.record_of(op)
+        self.rope.add_field(NODE, records.edit(record, inputs, self._holds, keep_shapes=not restated))
 
     def _has_class(self, _tag_at: int, start: int, stop: int) -> bool:
         """Whether the record may say with what it is colocated; big records are looked at field by field."""
