@@ -88,8 +88,8 @@ class _Report:
         self.written += len(outcome.written)
         self.failed += len(outcome.failures)
         for failure in outcome.failures:
-            where = f"{failure.path}, {failure.tensor}: " if failure.tensor else ""
-            self._say(f"failed: {where}{failure.reason}")
+            where = f"{failure.path}, {failure.tensor}" if failure.tensor else str(failure.path)
+            self._say(f"failed: {where}: {failure.reason}")
         if not self.args.quiet:
             self.problems(outcome.problems, f"{outcome.path}: ")
 

@@ -55,10 +55,13 @@ def sources(paths: Iterable[Path], levels: Mapping[str, str], *, every: bool = F
     """The dump files that `paths`, files and folders, lead to. Only names are read.
 
     Of a folder with several executions the newest one is taken, or the one with those `levels` (see
-    `DumpTree.open`), or with `every` all of them, each into a folder of its own. Raises what `DumpTree.open` does.
+    `DumpTree.open`), or with `every` all of them, each into a folder of its own. Raises ModelError for a path that is
+    not there, and what `DumpTree.open` does.
     """
     found = Sources()
     for path in paths:
+        if not path.exists():
+            raise ModelError(path, "no such file")
         if not path.is_dir():
             _add(found, path, parse_name(path.name), "")
         elif every:
@@ -159,10 +162,17 @@ def convert_file(file: Source, out: Path, request: Request) -> Outcome:
         else:
             _write_tensors(dump, out / file.folder, request, outcome)
     except ModelError as error:
-        outcome.failures.append(Failure(file.path, "", str(error)))
+        outcome.failures.append(Failure(file.path, "", _reason(error)))
     except UserError as error:  # which does not go from process to process
         outcome.stop = error.diagnostics
     return outcome
+
+
+def _reason(error: ModelError) -> str:
+    """What is wrong with a dump file, in one line without its path."""
+    place = [f"byte {error.offset}"] * (error.offset is not None) + [error.where] * bool(error.where)
+    expected = f"; expected: {error.expected}" if error.expected else ""
+    return error.message + (f" ({', '.join(place)})" if place else "") + expected
 
 
 def _write_tensors(dump: DumpFile, folder: Path, request: Request, outcome: Outcome) -> None:
