@@ -69,6 +69,9 @@ class Execution:
             machine.feed(value, plan.input_name(value), array)
         machine.plan(groups)
         self._run(machine, groups, statics)
+        for value in plan.outputs:
+            if statics.is_static(value):
+                machine.give_out(value)
         self.outputs = {value.name: machine.values[value] for value in plan.outputs}
         self.device.output(plan.outputs)
         self.quantised = machine.quantised

@@ -61,13 +61,13 @@ binary Add AddV2:Add Mul Sub RealDiv Maximum Minimum SquaredDifference
 unary Relu Relu6 LeakyRelu Elu Selu Sigmoid Tanh Abs Exp Log Sqrt Rsqrt Neg Square Softplus
 pool MaxPool AvgPool
 reshape Reshape Squeeze ExpandDims
-nothing Identity StopGradient PreventGradient CheckNumerics
+nothing Identity StopGradient PreventGradient CheckNumerics PlaceholderWithDefault
 shape Shape ShapeN Size Rank
 random RandomStandardNormal RandomUniform TruncatedNormal
 flow Switch Merge Enter Exit NextIteration LoopCond RefSwitch RefMerge If StatelessIf While StatelessWhile Case
 flow PartitionedCall StatefulPartitionedCall TensorArrayV3 VarHandleOp VariableV2 ReadVariableOp
 other Softmax:SoftmaxV2 ConcatV2:ConcatV2D Transpose:TransposeD Mean:ReduceMeanD
-input Placeholder PlaceholderV2 PlaceholderWithDefault
+input Placeholder PlaceholderV2
 """,
 }
 

@@ -9,8 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from subcut.compiler.device.enums import TYPE_NAMES
+from subcut.compiler.errors import user_error
 from subcut.compiler.formats import Pieces
 from subcut.compiler.ir.graph import Op, Value
+from subcut.compiler.ir.types import element_of
+from subcut.compiler.numbers import is_array
 from subcut.emulator.affine import affine
 from subcut.emulator.device import IMAGE, MATRIX, Device
 from subcut.emulator.draws import drawn
@@ -64,6 +68,12 @@ class Machine:
         self.device.data(value, name, array)
         self.keep(value, self.precision.rounded(array))
 
+    def give_out(self, value: Value) -> None:
+        """An output of the model that is stored."""
+        array = self.precision.rounded(self.statics.array(value))
+        self.values[value] = array
+        self.device.held[value] = self.device.vector(array, "", value)
+
     def plan(self, groups: Sequence[Group]) -> None:
         """Say what is going to be run."""
         self.owners = {op: group for group in groups for op in group.ops}
@@ -107,7 +117,10 @@ class Machine:
             for value in op.reads():
                 if value not in given and value.producer not in own:
                     given[value] = self._operand(op, value)
-        return self.pieces.run(given, fetch, blobs or {})
+        found = self.pieces.run(given, [value for value in fetch if value.name], blobs or {})
+        for array in found:
+            check_array(ops[-1], array)
+        return found
 
     def _operand(self, op: Op, value: Value) -> Array:
         if not self.statics.is_static(value):
@@ -199,10 +212,14 @@ class Machine:
 
     def _plain(self, group: Group) -> None:
         """Operators without weights, run as they are."""
+        import numpy as np
+
         fault = self.faults.get(group)
         results = self._results(group)
         read = {} if fault is None else self._misread(group, fault)
-        arrays = self.framework(group.ops, results, read)
+        made = iter(self.framework(group.ops, results, read))
+        # ONNX leaves out results by not naming them: nobody reads these.
+        arrays = [next(made) if value.name else np.zeros(0, np.float32) for value in results]
         if role(group.last) == RANDOM:
             arrays = [drawn(group.last, array, self.seed) for array in arrays]
         arrays = [self.result(group, array) for array in arrays]
@@ -269,6 +286,12 @@ class Machine:
         tail = group.tail
         name = self.names[first] + "".join(self.names[op] for op in tail)
         return Node(name, kind_of(first).device, originals=originals)
+
+
+def check_array(op: Op, array: object) -> None:
+    """Raise UserError `not-emulated` for what is no tensor of numbers that a device has."""
+    if not is_array(array) or array.dtype.kind in "OSU" or element_of(array.dtype) not in TYPE_NAMES:
+        raise user_error("not-emulated", f"`{op.label}` ({op.type}) makes what is no tensor of numbers on a device")
 
 
 def _layout_of(group: Group, array: Array) -> str:

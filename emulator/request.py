@@ -89,6 +89,8 @@ def _checked(value: Value, array: Array) -> Array:
         raise user_error("wrong-input", f"the input `{value.name}` is {type}, and {array.shape} is given")
     # Caffe takes any sizes, and so may a batch differ; what cannot be is said when it runs.
     wanted = numpy_dtype(type.element) if type.element else array.dtype
+    if wanted.kind not in "iufbc" and type.element != "bf16":
+        raise user_error("wrong-input", f"the input `{value.name}` is {type}, which a device does not take")
     if array.dtype != wanted and not (array.dtype.kind in "iufb" and wanted.kind in "iufb"):
         raise user_error("wrong-input", f"the input `{value.name}` is {type}, and numbers of {array.dtype} are given")
     return array.astype(wanted, copy=False)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from subcut.compiler.formats import Pieces
 from subcut.compiler.ir.graph import Constant, Op, Value, topological
-from subcut.emulator.kinds import RANDOM, SHAPE, role
+from subcut.emulator.kinds import NOTHING, RANDOM, SHAPE, role
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,7 +41,8 @@ class Statics:
             self.ops.add(op)
             return
         producers = [value.producer for value in op.reads()]
-        if role(op) == RANDOM or (role(op) != SHAPE and (not producers or not dialect.is_pure(op))):
+        known = role(op) in (SHAPE, NOTHING) or (bool(producers) and dialect.is_pure(op))
+        if role(op) == RANDOM or not known:
             return
         if producers and all(p in self.fixed for p in producers):
             self.fixed.add(op)
