@@ -23,6 +23,7 @@ def read_mapping(path: Path) -> tuple[dict[str, str], list[str]]:
     """Long names by short ones, and a sentence about each line that says neither."""
     found: dict[str, str] = {}
     problems: list[str] = []
+    bad = 0
     try:
         size = path.stat().st_size
         if size > SIZE:
@@ -30,12 +31,13 @@ def read_mapping(path: Path) -> tuple[dict[str, str], list[str]]:
         with path.open(encoding="utf-8", errors="surrogateescape", newline="\n") as file:
             for number, line in enumerate(file, 1):
                 problem = _add(found, line.rstrip("\r\n"))
-                if problem:
+                bad += bool(problem)
+                if problem and bad <= _REPORTED:
                     problems.append(f"{path}, line {number}: {problem}")
     except OSError as error:
         problems.append(f"{path} cannot be read: {error.strerror}")
-    if len(problems) > _REPORTED:
-        problems[_REPORTED:] = [f"{path}: {len(problems) - _REPORTED} more lines of that kind"]
+    if bad > _REPORTED:
+        problems.append(f"{path}: {bad - _REPORTED} more lines like that")
     return found, problems
 
 

@@ -203,18 +203,18 @@ class DumpTree:
 
     def _index(self) -> None:
         """One pass over the folder's names."""
-        unknown: list[str] = []
-        mapped = False
-        with os.scandir(self.execution.folder) as entries:
-            for entry in entries:
-                if entry.name == FILE:
-                    mapped = True
-                elif not self._add(entry.name) and not entry.is_dir():
-                    unknown.append(entry.name)
-        long_names: dict[str, str] = {}
-        if mapped:
-            long_names, problems = read_mapping(self.execution.folder / FILE)
-            self.problems += problems
+        folder, unknown, mapped = self.execution.folder, list[str](), False
+        try:
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    if entry.name == FILE:
+                        mapped = True
+                    elif not self._add(entry.name) and not entry.is_dir():
+                        unknown.append(entry.name)
+        except OSError as error:
+            raise ModelError(folder, f"cannot be read: {error.strerror}") from None
+        long_names, problems = read_mapping(folder / FILE) if mapped else ({}, [])
+        self.problems += problems
         self._resolve(sorted(unknown), long_names)
 
     def _add(self, text: str) -> bool:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.dumps import TIME, dump, plant
+from support.models import ROOT
 
 from subcut.compiler.device.dumps.mapping import writable
 from subcut.compiler.device.dumps.names import Ffts, escape, make_name
@@ -304,6 +306,31 @@ def test_a_mapping_that_says_two_things(tmp_path: Path) -> None:
     tree = DumpTree.open(tmp_path)
     assert len(tree.find("a")) == 1
     assert tree.problems == [f"{tmp_path / 'mapping.csv'}, line 3: `12` already stands for another name"]
+
+
+def test_a_mapping_of_nonsense_is_told_in_few_words(tmp_path: Path) -> None:
+    plant(tmp_path)
+    (tmp_path / "mapping.csv").write_bytes(b"\xff\n" * 5000 + b"\n")
+    tree = DumpTree.open(tmp_path)
+    assert len(tree.problems) == 101
+    assert tree.problems[-1].endswith("mapping.csv: 4900 more lines like that")
+
+
+def test_a_mapping_that_is_too_long_is_not_read(tmp_path: Path) -> None:
+    plant(tmp_path)
+    with (tmp_path / "mapping.csv").open("wb") as file:
+        file.truncate(200 << 20)
+    assert "no name was resolved" in DumpTree.open(tmp_path).problems[0]
+
+
+def test_the_documents_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plant(tmp_path / "dumps" / FIRST / "0" / "net" / "1" / "0", "scope/conv1")
+    monkeypatch.chdir(tmp_path)
+    example = (ROOT / "docs" / "ascend-dumps.md").read_text("utf-8").split("```python\n")[1].partition("```")[0]
+    made: dict[str, Any] = {}
+    exec(example, made)
+    assert made["dump"].op_name == "scope/conv1"
+    assert made["whole"].outputs[0].shape == (1,)
 
 
 def test_no_file_is_opened_to_index(tmp_path: Path) -> None:
