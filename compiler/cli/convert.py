@@ -22,6 +22,7 @@ from subcut.compiler.conversion.work import Sources
 from subcut.compiler.device.dumps.executions import LEVELS
 from subcut.compiler.device.layouts import ORIGINS
 from subcut.compiler.errors import user_error
+from subcut.compiler.storage.interrupts import Interrupts
 
 TYPES = ("float16", "float32", "float64", "int8", "uint8", "int16", "int32", "int64")
 SAID = 20
@@ -58,6 +59,15 @@ def run(args: argparse.Namespace) -> int:
     found = sources(args.dumps, levels, every=args.all)
     if request.shape is not None and len(found.files) != 1:
         raise user_error("bad-arguments", f"`--shape` is that of one file, and there are {len(found.files)}")
+    interrupts = Interrupts()
+    interrupts.install()  # a file that is being written is removed, whatever ends the process
+    try:
+        return _convert(args, found, request)
+    finally:
+        interrupts.restore()
+
+
+def _convert(args: argparse.Namespace, found: Sources, request: Request) -> int:
     with Bar(args.quiet) as bar:
         bar.stage("converting")
         bar.advance(0, sum(_size(file.path) for file in found.files))

@@ -7,9 +7,9 @@ import json
 import os
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from subcut.compiler.conversion.request import Failure, Outcome, Request
 from subcut.compiler.conversion.results import Exists, shortened, tensor_name, write_array, write_bytes
@@ -24,6 +24,9 @@ from subcut.compiler.device.dumps.slice_info import description
 from subcut.compiler.device.dumps.tree import DumpTree
 from subcut.compiler.device.layouts import LayoutError
 from subcut.compiler.errors import ModelError, UserError, user_error
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor, Future
 
 FAILED = "convert_failed_file_list.txt"
 """The file that lists what failed, as in the vendor's tool: a dump's path, then its tensors, with commas."""
@@ -126,6 +129,8 @@ def _each(files: list[Source], out: Path, request: Request, jobs: int) -> Iterat
 
 
 def _executor(jobs: int, files: int) -> Executor:
+    from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+
     if files <= _FEW:
         return ThreadPoolExecutor(jobs)
     import multiprocessing

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -71,3 +75,20 @@ def test_a_shape_for_many_files(dump: Path, tmp_path: Path, capsys: pytest.Captu
     write(dump.parent, "Op.op.1.7.1600000000000000", [], [])
     assert main(["convert", str(dump.parent), "-o", str(tmp_path / "out"), "-f", "NCHW", "-s", "1,3,4,4"]) == 1
     assert "`--shape` is that of one file, and there are 2" in capsys.readouterr().err
+
+
+def test_a_killed_conversion_leaves_whole_files_only(tmp_path: Path) -> None:
+    big = tensor(numbers((1, 64, 256, 256)), "NC1HWC0")
+    for i in range(12):
+        write(tmp_path / "in", f"Op.op{i}.1.7.1600000000000000", [], [big] * 4)
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "subcut", "convert", str(tmp_path / "in"), "-o", str(out), "-f", "NCHW", "-j", "2"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    while not (out.is_dir() and any(path.suffix == ".npy" for path in out.iterdir())):
+        assert process.poll() is None
+        time.sleep(0.005)
+    process.terminate()
+    assert process.wait() == 128 + signal.SIGTERM
+    made = list(out.iterdir())
+    assert 0 < len(made) < 48
+    assert {path.stat().st_size for path in made} == {128 + 2 * 64 * 256 * 256}
