@@ -144,6 +144,11 @@ def test_shuffle_channel(tmp_path: Path) -> None:
     close(compute(tmp_path, '"ShuffleChannel" shuffle_channel_param { group: 2 }', {"x": x})[0], expected)
 
 
+def test_channels_of_one_group_stay(tmp_path: Path) -> None:
+    x = numbers(2, 6, 2, 3)
+    close(compute(tmp_path, '"ShuffleChannel"', {"x": x})[0], x)
+
+
 def reorg(x: np.ndarray, stride: int, forward: bool) -> np.ndarray:
     """Darknet's `reorg_cpu`, index by index."""
     batch, c, h, w = x.shape

@@ -12,6 +12,7 @@ from support.models import SHARED, fetched, shared
 
 from subcut.compiler.errors import UserError
 from subcut.compiler.formats import ReadOptions, WriteOptions, package
+from subcut.compiler.formats.caffe import dialect, names
 from subcut.compiler.formats.caffe.net import LayerText
 from subcut.compiler.formats.caffe.weights import blobs_of
 from subcut.compiler.ir.graph import Model, Op
@@ -69,6 +70,20 @@ def test_line_endings_are_kept(tmp_path: Path) -> None:
     raw = (tmp_path / "out" / "dump.prototxt").read_bytes()
     assert raw.count(b"\r\n") == 6
     assert raw.replace(b"\r\n", b"").count(b"\n") == 1  # that of the layer, which had none
+
+
+def test_what_many_inputs_are_called_is_looked_up_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[object] = []
+    monkeypatch.setattr(dialect, "assign", lambda graph: calls.append(graph) or names.assign(graph))
+    layers = "".join(relu(f"a{i}", f"x{i}", f"y{i}") + relu(f"b{i}", f"y{i}", f"z{i}") for i in range(30))
+    header = "".join(f'input: "x{i}" input_shape {{ dim: {i + 1} }}\n' for i in range(30))
+    model = net(tmp_path, header + layers)
+    cut(model, '"b*"', tmp_path / "out")
+    added = [op for op in model.main.ops if op.type == "Input"]
+    assert [op.name for op in added] == [f"b{i}_input_0" for i in range(30)]
+    texts = [model.dialect.input_text(op.results[0]) for op in added]
+    assert texts[29] == 'name: "b29_input_0" type: "Input" top: "y29" input_param { shape { dim: 30 } }'
+    assert len(calls) == 1
 
 
 def test_records_on_one_line_are_cut_apart(tmp_path: Path) -> None:

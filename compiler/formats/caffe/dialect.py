@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import count
 from functools import lru_cache
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from subcut.compiler.errors import user_error
@@ -51,6 +51,10 @@ class CaffeDialect(Dialect):
     input_heading = "Add Layer Into Prototxt:"
     forwarding = frozenset(("Reshape", "Flatten", "Split", "Dropout"))
 
+    def __init__(self) -> None:
+        self._layers: _Layers | None = None
+        self._blobs: tuple[Graph, list[int], dict[Value, bytes]] | None = None
+
     def attributes(self, op: Op) -> Mapping[str, Attribute]:
         """The layer's fields, with the names of the current generation; not its name, type, bottoms and tops."""
         source = source_of(op)
@@ -96,7 +100,7 @@ class CaffeDialect(Dialect):
             )
         type = TensorType("f32", array.shape, blob_type(array.shape).layout)
         shape: dict[str, Attribute] = {"dim": list(array.shape)}
-        name = _unique(graph, f"{value.name}_value")
+        name = _unique({op.name for op in graph.ops}, f"{value.name}_value")
         op = Op("Parameter", name, attributes={"parameter_param": {"shape": shape}})
         op.origin = Frozen(Constant(type, lambda: array))
         taken = {other.name for other in graph.values()}
@@ -181,12 +185,15 @@ class CaffeDialect(Dialect):
         else:
             label = start.name or start.label.lstrip("%")
             shape: dict[str, Attribute] = {"dim": list(type.shape or ())}
-            name = _unique(graph, f"{label}_input_{index}")
+            layers = self._layers
+            if layers is None or not layers.of(graph):
+                layers = self._layers = _Layers(graph)
+            name = _unique(layers.names, f"{label}_input_{index}")
             op = Op("Input", name, attributes={"input_param": {"shape": shape}})
             op.origin = AddedInput()
             new = op.add_result(value.name, type)
-            place = sum(isinstance(other.origin, AddedInput) for other in graph.ops)
-            graph.insert(place, op)
+            layers.insert(op)
+            self._blobs = None
         new.origin = blob_of(value)
         graph.absent = [other for other in graph.absent if other is not value]
         return new
@@ -194,13 +201,20 @@ class CaffeDialect(Dialect):
     def input_text(self, value: Value) -> str:
         """The added layer as prototxt, or the lines of the header."""
         graph = value.graph
-        names = assign(graph) if graph is not None else {}
+        names = self._assigned(graph) if graph is not None else {}
         blob = names.get(value, blob_of(value))
         shape = value.type.shape if isinstance(value.type, TensorType) else None
         dims = [dim for dim in shape or () if isinstance(dim, int)]
         if value.producer is not None:
             return input_layer_text(value.producer.name.encode(), blob, dims).decode("utf-8", "backslashreplace")
         return header_text([(blob, dims)], len(dims) != 4, b" ").decode("utf-8", "backslashreplace")
+
+    def _assigned(self, graph: Graph) -> dict[Value, bytes]:
+        """The blob of each value, looked up once for all that is asked of a graph that stays as it is."""
+        state = [len(graph.ops), len(graph.inputs), len(graph.outputs)]
+        if self._blobs is None or self._blobs[0] is not graph or self._blobs[1] != state:
+            self._blobs = graph, state, assign(graph)
+        return self._blobs[2]
 
     def written_names(self, model: Model) -> Mapping[Value, str]:
         """What a reader of the written file calls each value."""
@@ -217,9 +231,27 @@ def _known(value: Value) -> bool:
     return isinstance(value.type, TensorType) and value.type.static
 
 
-def _unique(graph: Graph, name: str) -> str:
+class _Layers:
+    """The names of a graph's layers and where inputs go, kept up to date while nothing else changes the graph."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph, self.count = graph, len(graph.ops)
+        self.names = {op.name for op in graph.ops}
+        self.added = sum(isinstance(op.origin, AddedInput) for op in graph.ops)
+
+    def of(self, graph: Graph) -> bool:
+        """Whether `graph` is the one that this tells of, as it was."""
+        return self.graph is graph and self.count == len(graph.ops)
+
+    def insert(self, op: Op) -> None:
+        """Put an `Input` layer behind those that are there."""
+        self.graph.insert(self.added, op)
+        self.names.add(op.name)
+        self.added, self.count = self.added + 1, self.count + 1
+
+
+def _unique(taken: set[str], name: str) -> str:
     """`name`, or one like it that no layer has."""
-    taken = {op.name for op in graph.ops}
     free, count = name, 1
     while free in taken:
         free, count = f"{name}_{count}", count + 1

@@ -202,6 +202,7 @@ CASES = {
     "pool-behind": ("x 1x1x4x5", pool("kernel_size: 1 stride: 2")),
     "pool-outside": ("x 1x1x5x5", pool("kernel_size: 2 stride: 4")),
     "pool-ave-outside": ("x 1x1x6x5", pool("pool: AVE kernel_size: 2 stride: 4")),
+    "pool-ave-kernel-behind": ("x 1x2x3x6", pool("pool: AVE kernel_size: 2 stride: 3")),
     "pool-big-kernel": ("x 1x1x5x4", pool("kernel_size: 6 stride: 3")),
     "pool-global": (IMAGE, pool("pool: AVE global_pooling: true")),
     "pool-global-max": (IMAGE, pool("global_pooling: true")),
