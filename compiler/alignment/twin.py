@@ -133,11 +133,9 @@ class Twin:
     def _group(self, name: str, mine: Iterable[Op], chosen: set[Op]) -> Group:
         outside = tuple(op.label for op in self.members(name) if op not in chosen and not self._is_constant(op))
         holder = self.holders.ops[name]
-        inputs = data_inputs(holder)
-        source = self.holders.came_from(inputs[0])[0] if inputs else ""
         own = self._newest(name)
-        before = self._newest(source)
-        input = before[-1] if before else (own[-1] if own and inputs else None)
+        before = (self._newest(self.holders.came_from(port)[0]) for port in data_inputs(holder))
+        input = next((files[-1] for files in before if files), own[-1] if own else None)
         return Group(name, holder.type, tuple(op.label for op in mine), outside, own, input)
 
     def _is_constant(self, op: Op) -> bool:

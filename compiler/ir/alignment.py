@@ -81,7 +81,7 @@ class Group:
     files: tuple[Path, ...]
     """Its own dump files; of several executions the newest."""
     input: Path | None
-    """The dump file with its first input: the file of whoever made that."""
+    """The dump file with its first input that was computed: the file of whoever made that, else its own."""
 
 
 class Aligner(Protocol):
