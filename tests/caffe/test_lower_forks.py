@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from support.caffe_models import read_net
 
+from subcut.compiler.errors import UserError
 from subcut.compiler.formats.caffe.run import run
 
 
@@ -210,6 +211,12 @@ def test_interp(params: str, crop: tuple[int, int], size: tuple[int, int], tmp_p
     found = compute(tmp_path, f'"Interp" interp_param {{ {params} }}', {"x": x})[0]
     assert found.shape[2:] == size
     np.testing.assert_allclose(found, interpolated(kept, *size), atol=2e-5)
+
+
+@pytest.mark.parametrize("side", ["pad_beg", "pad_end"])
+def test_interp_only_cuts_off(side: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="must not be positive"):
+        compute(tmp_path, f'"Interp" interp_param {{ height: 7 width: 7 {side}: 1 }}', {"x": numbers(2, 2, 5, 6)})
 
 
 def test_upsample_repeats(tmp_path: Path) -> None:

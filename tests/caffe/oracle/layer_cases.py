@@ -41,6 +41,10 @@ CASES = {
         "x 2x3x4x2; label 2x4x2 labels3",
         layer("Accuracy", "accuracy_param { axis: -3 }", "x label", "y z"),
     ),
+    "accuracy-few": (
+        "x 3x4; label 3 labels4",
+        layer("Accuracy", "accuracy_param { top_k: 3 }", "x label", "y z"),
+    ),
     "argmax": ("x 3x2x4", layer("ArgMax")),
     "argmax-value": ("x 3x2x4", layer("ArgMax", "argmax_param { out_max_val: true top_k: 3 }")),
     "argmax-axis": ("x 2x5x3", layer("ArgMax", "argmax_param { axis: 1 top_k: 2 }")),
