@@ -70,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
 def _convert(args: argparse.Namespace, found: Sources, request: Request) -> int:
     with Bar(args.quiet) as bar:
         bar.stage("converting")
-        bar.advance(0, sum(_size(file.path) for file in found.files))
+        bar.advance(0, sum(_size(file.file) for file in found.files))
         report = _Report(args, bar)
         report.problems(found.problems)
         for outcome in convert(
@@ -132,9 +132,9 @@ def _request(args: argparse.Namespace) -> Request:
     return Request(args.format, args.type, direction, index, args.shape, args.dtype, args.force)
 
 
-def _size(path: Path) -> int:
+def _size(path: str) -> int:
     try:
-        return path.stat().st_size
+        return os.stat(path).st_size
     except OSError:
         return 0
 

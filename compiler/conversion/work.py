@@ -36,12 +36,17 @@ _FEW = 256
 """Up to so many files, threads cost less than processes take to start."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Source:
-    """A dump file to convert, and the folder for its results, inside the one for all."""
+    """A dump file to convert, and the folder for its results, inside the one for all. There may be a million."""
 
-    path: Path
+    file: str
     folder: str = ""
+
+    @property
+    def path(self) -> Path:
+        """The dump file."""
+        return Path(self.file)
 
 
 @dataclass
@@ -93,7 +98,7 @@ def _add(found: Sources, path: Path, name: FileName | None, folder: str) -> None
     if name is not None and name.suffix:
         found.skipped["statistics"] += 1
     else:
-        found.files.append(Source(path, folder))
+        found.files.append(Source(str(path), folder))
 
 
 def convert(
@@ -156,18 +161,19 @@ def _in_order(executor: Executor, files: list[Source], out: Path, request: Reque
 
 def convert_file(file: Source, out: Path, request: Request) -> Outcome:
     """Convert one dump file; what goes wrong with it is in the outcome."""
-    outcome = Outcome(file.path, file.folder)
+    path = file.path
+    outcome = Outcome(path, file.folder)
     with contextlib.suppress(OSError):
-        outcome.size = file.path.stat().st_size
+        outcome.size = path.stat().st_size
     try:
-        dump = read_dump(file.path)
-        name = parse_name(file.path.name)
+        dump = read_dump(path)
+        name = parse_name(path.name)
         if name is not None and name.op_name.lower() == _OVERFLOW:
             _write_overflows(dump, out / file.folder, request, outcome)
         else:
             _write_tensors(dump, out / file.folder, request, outcome)
     except ModelError as error:
-        outcome.failures.append(Failure(file.path, "", _reason(error)))
+        outcome.failures.append(Failure(path, "", _reason(error)))
     except UserError as error:  # which does not go from process to process
         outcome.stop = error.diagnostics
     return outcome
