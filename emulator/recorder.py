@@ -12,7 +12,7 @@ from subcut.compiler.device.dumps.mapping import LONGEST, writable
 from subcut.compiler.device.dumps.names import escape, make_name
 from subcut.compiler.device.dumps.record import Origin
 from subcut.compiler.device.dumps.writer import NewDump, NewTensor, write_dump
-from subcut.compiler.device.enums import TYPE_NAMES
+from subcut.compiler.device.enums import ELEMENTS, TYPE_NAMES
 from subcut.emulator.offline import Desc, Node
 
 if TYPE_CHECKING:
@@ -88,7 +88,9 @@ class Recorder:
 
 def _tensor(desc: Desc, numbers: Array) -> NewTensor:
     told = desc.original
-    origin = Origin(told.name, told.index, "f32", desc.origin_layout) if told is not None else None
+    origin = None
+    if told is not None:
+        origin = Origin(told.name, told.index, ELEMENTS.get(told.element), desc.origin_layout)
     return NewTensor(
         numbers,
         TYPE_NAMES[desc.element],
