@@ -12,8 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.caffe_boxes import Box, boxes, heads, overlap, size
 from support.caffe_models import read_net
+from support.models import shared
 
 from subcut.compiler.errors import UserError
+from subcut.compiler.formats import ReadOptions, package
 from subcut.compiler.formats.caffe.run import run
 
 FLT_MIN = np.finfo(np.float32).tiny
@@ -324,6 +326,16 @@ def test_multibox_loss(s: Settings, seed: int) -> None:
         found = run(read_net(Path(folder), s.net()), feeds, ["y"])["y"]
     assert found.shape == ()
     np.testing.assert_allclose(found, Reference(s, feeds).value(), rtol=2e-5, atol=2e-6)
+
+
+def test_the_loss_of_a_real_net() -> None:
+    net = shared("caffe/prototxt/voc_MobileNetSSD_train.prototxt")
+    s = Settings(images=2, priors=1917, classes=21, rows=9, code="CENTER_SIZE")
+    feeds = inputs(s, 7)
+    names = {"mbox_loc": "l", "mbox_conf": "c", "mbox_priorbox": "p", "label": "t"}
+    model = package("caffe").read(net, ReadOptions(phase="TRAIN"))
+    found = run(model, {name: feeds[short] for name, short in names.items()}, ["mbox_loss"])["mbox_loss"]
+    np.testing.assert_allclose(found, Reference(s, feeds).value(), rtol=2e-5)
 
 
 WRONG = {
