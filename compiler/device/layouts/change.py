@@ -92,6 +92,7 @@ def full_shape(stored: Sequence[int], layout: str, origin: str, shape: Sequence[
     if primary(layout) in MATRICES or layout == "FRACTAL_Z_C04":
         return tuple(shape)
     sizes = dict(zip(plan.axes, plan.shape, strict=True))
+    sizes["N"] = sizes.get("N", 1) * sizes.pop("G", 1)
     return tuple(sizes[axis] for axis in axes(origin, len(sizes)))
 
 

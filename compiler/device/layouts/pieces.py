@@ -22,7 +22,11 @@ Index = tuple[Union[slice, int], ...]
 
 @dataclass(frozen=True)
 class Plan:
-    """How one tensor is stored. `axes` and `shape` are the original's, with every axis; `blocks` are block sizes."""
+    """How one tensor is stored.
+
+    `axes` and `shape` are the original's, with every axis; groups are an axis `G` in front of `N`. `blocks` are block
+    sizes.
+    """
 
     axes: tuple[str, ...]
     shape: Shape
@@ -127,10 +131,7 @@ class Grouped:
     def of(cls, plan: Plan) -> Grouped:
         """The arrangement of a plan with groups."""
         by_axis = dict(zip(plan.axes, plan.shape, strict=True))
-        total, channels, c0 = by_axis["N"], by_axis["C"], plan.blocks["C"]
-        if total % plan.group:
-            raise LayoutError(f"{total} outputs cannot be split into {plan.group} groups")
-        outputs = total // plan.group
+        outputs, channels, c0 = by_axis["N"], by_axis["C"], plan.blocks["C"]
         if not outputs or not channels:
             raise LayoutError("a grouped weight without outputs or channels")
         share = math.lcm(math.lcm(channels, c0) // channels, math.lcm(outputs, FRACTAL) // outputs)
@@ -162,20 +163,18 @@ class Grouped:
 
         split = np.reshape(device, self.sizes)
         c0 = self.sizes[-1]
-        for group in range(self.plan.group):
-            place = group % self.together
+        for place in range(self.together):
+            groups = slice(place, None, self.together)
+            blocks = len(range(self.plan.group)[groups])
             at = slice(place * self.outputs, (place + 1) * self.outputs)
             done = 0
             while done < self.channels:
                 c1, first = divmod(place * self.channels + done, c0)
                 size = min(c0 - first, self.channels - done)
-                view = split[group // self.together, c1, :, :, at, first : first + size]  # H, W, N, C
-                ranges = {
-                    "N": slice(group * self.outputs, (group + 1) * self.outputs),
-                    "C": slice(done, done + size),
-                }
+                view = split[:blocks, c1, :, :, at, first : first + size]
+                ranges = {"G": groups, "C": slice(done, done + size)}
                 where = tuple(ranges.get(axis, slice(None)) for axis in self.plan.axes)
-                yield where, np.transpose(view, ["HWNC".index(axis) for axis in self.plan.axes])
+                yield where, np.transpose(view, ["GHWNC".index(axis) for axis in self.plan.axes])
                 done += size
 
 
@@ -200,7 +199,17 @@ def make_plan(layout: str, origin: str, shape: Shape, c0: int, rows: int, group:
         blocks = {"N": c0, "C": FRACTAL}
     elif ("N1",) in dims:
         blocks["N"] = rows
+    if group > 1:
+        letters, shape = _split_groups(letters, shape, group)
     return Plan(letters, shape, dims, blocks, group, diagonal=layout == "C1HWNCoC0")
+
+
+def _split_groups(letters: tuple[str, ...], shape: Shape, group: int) -> tuple[tuple[str, ...], Shape]:
+    """The outputs `N` as groups `G` of outputs `N`."""
+    at = letters.index("N")
+    if shape[at] % group:
+        raise LayoutError(f"{shape[at]} outputs cannot be split into {group} groups")
+    return (*letters[:at], "G", *letters[at:]), (*shape[:at], group, shape[at] // group, *shape[at + 1 :])
 
 
 def _narrow(letters: tuple[str, ...], shape: Shape, dims: tuple[tuple[str, ...], ...], c0: int) -> Plan:

@@ -82,5 +82,5 @@ def test_short_buffers_are_refused() -> None:
         decode(b"\0" * 11, "FLOAT16", (2, 3))
     with pytest.raises(LayoutError, match=r"\(2,-1\) is not known in full"):
         decode(b"\0" * 11, "FLOAT16", (2, -1))
-    with pytest.raises(LayoutError, match="takes"):
+    with pytest.raises(LayoutError, match="no array can have the shape"):
         decode(b"\0" * 11, "FLOAT16", (1 << 40, 1 << 40))
