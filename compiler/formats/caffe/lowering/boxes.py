@@ -117,6 +117,8 @@ def suppress(at: Lowered, boxes: Boxes, valid: str, sizes: tuple[int, int], rule
     box stays when it overlaps none that stayed by more than the limit of that moment.
     """
     groups, n = sizes
+    if n == 0:  # onnxruntime's Scan does not outlive having no steps
+        return at.constant(np.zeros(sizes, np.float32))
     body = at.inside(at.program.body())
     names = ["kept", "limit", "low", "high", "area", "valid", "number"]
     kept, limit, low, high, area, may, number = (body.program.fresh(f"{at.name}/{name}") for name in names)

@@ -98,6 +98,8 @@ def _check(at: Lowered, p: Message, locations: int, confidences: int) -> None:
     classes, background = p.integer("num_classes"), p.integer("background_label_id")
     if classes < 1:
         raise ValueError("`num_classes` must be positive")
+    if not locations:
+        raise ValueError("it has no priors")
     if _mined(p) and not p.flag("share_location", True):
         raise ValueError("`mining_type` other than NONE needs `share_location`")
     if (legacy(at.layer.bottom())[1], legacy(at.layer.bottom(1))[1]) != (locations, confidences):
