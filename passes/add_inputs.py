@@ -61,24 +61,22 @@ def _settle(model: Model, report: Report) -> None:
     """Let the types in the cut follow from those that the user stated, or refuse these."""
     stands_for = {edge.new or edge.value: edge.value for edge in (*report.inputs, *report.kept)}
     known = {new: report.known[old] for new, old in stands_for.items() if old in report.known}
+    options = model.options or CutOptions()
     if not known:
         return
     stated = Stated.of(model.main, known)
     try:
         unchecked = model.dialect.settle(model, stated, framework=report.framework)
     except Contradiction as found:
-        roots = [stands_for[new] for new in stated.roots(found.op)]
-        raise UserError([_contradiction(found, roots or [*report.known], report, model.options)]) from None
-    take_output_types(report, model.options or CutOptions())
+        roots = [stands_for[new] for new in stated.roots(found.op) if stands_for[new] in options.types]
+        raise UserError([_contradiction(found, roots or [*options.types], report, options)]) from None
+    take_output_types(report, options)
     if unchecked:
         model.notes.setdefault("limits", []).extend({"what": what} for what in unchecked)
 
 
-def _contradiction(
-    found: Contradiction, roots: Sequence[Value], report: Report, options: CutOptions | None
-) -> Diagnostic:
+def _contradiction(found: Contradiction, roots: Sequence[Value], report: Report, options: CutOptions) -> Diagnostic:
     """What to say of an operator that cannot take the types stated of `roots`."""
-    assert options is not None
     what = " and ".join(f"`%{value.name}` as {options.types[value]}" for value in roots)
     at = next((options.places[value] for value in roots if value in options.places), None)
     op = found.op

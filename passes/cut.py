@@ -12,6 +12,7 @@ from subcut.compiler.ir.constants import is_constant
 from subcut.compiler.ir.graph import Graph, Model, Op, Value, topological
 from subcut.compiler.ir.report import Edge, Report
 from subcut.compiler.ir.selection import CutOptions, Selection
+from subcut.compiler.ir.stated import dependents
 from subcut.compiler.ir.types import TensorType, Type, compatible
 from subcut.passes.base import Pass
 
@@ -50,7 +51,7 @@ class Cut(Pass):
         _find_outputs(selection, report, options)
         report.framework = self.infer
         report.known = _bind(model, options)
-        _infer_with_stated(model, report, self.infer)
+        _infer_with_stated(graph, report, self.infer)
         take_output_types(report, options)
         changed = graph is not model.main
         if changed:
@@ -195,12 +196,18 @@ def _top(op: Op, graph: Graph) -> Op | None:
     return current
 
 
-def _infer_with_stated(model: Model, report: Report, framework: bool) -> None:
+def _infer_with_stated(graph: Graph, report: Report, framework: bool) -> None:
     """Let what the user stated decide the other edges too, unless something outside the cut cannot take it."""
+    model = graph.model
     stated = {value: value.type for value in report.known}
     before = {value: value.type for graph in model.graphs() for value in graph.values()} if stated else {}
     _infer(model, report, framework)
-    if not stated or all(_complete(edge.value) for edge in report.inputs):
+    if not stated:
+        return
+    if all(_complete(edge.value) for edge in report.inputs):
+        follow = {value for op in dependents(graph, stated) for value in op.results}
+        also = [edge.value for edge in report.inputs if edge.value in follow and edge.value not in stated]
+        report.known |= {value: before[value] for value in also if before[value] != value.type}
         return
     for value, type in {**before, **report.known}.items():
         value.type = type

@@ -63,7 +63,7 @@ class Report:
     controls: list[tuple[Op, Op]] = field(default_factory=list[tuple[Op, Op]])
     """Control dependencies that were dropped: reader, and what it waited for."""
     known: dict[Value, Type | None] = field(default_factory=dict[Value, "Type | None"])
-    """What the model itself says of the tensors whose types the user stated."""
+    """What the model itself says of the tensors whose types the user stated, and of edges that follow from these."""
     framework: bool = True
     """Whether inference may import a framework."""
     graph: str = "main"

@@ -225,12 +225,26 @@ def test_a_stated_shape_of_a_header_input_is_written(tmp_path: Path) -> None:
 FED = 'layer { name: "in" type: "Input" top: "x" input_param { shape { dim: 2 dim: 3 } } }\n'
 
 
-@pytest.mark.parametrize("stated", ["1x3xf32", "2x3x1xf32", "2x3xf64"])
+@pytest.mark.parametrize("stated", ["Nx3xf32", "2x3x1xf32", "2x3xf64"])
 def test_a_stated_type_that_a_kept_layer_contradicts_is_refused(stated: str, tmp_path: Path) -> None:
     """The layer's text stays as it is, and the manifest would say what the net is not."""
     model = net(tmp_path, FED + relu("a", "x", "y"))
     with pytest.raises(UserError) as caught:
         cut(model, f"all; input %x : {stated}", tmp_path / "out")
+    assert caught.value.code == "type-mismatch"
+
+
+def test_other_sizes_of_a_kept_input_layer_are_written(tmp_path: Path) -> None:
+    _, found = cut(net(tmp_path, FED + relu("a", "x", "y")), "all; input %x : 5x3xf32", tmp_path / "out")
+    assert [op.name for op in found.main.ops] == ["in", "a"]
+    found.dialect.annotate(found)
+    assert [str(value.type) for value in found.main.values()] == ["5x3xf32", "5x3xf32"]
+
+
+def test_other_sizes_of_a_data_layer_are_refused(tmp_path: Path) -> None:
+    data = FED.replace('type: "Input"', 'type: "DummyData"').replace("input_param", "dummy_data_param")
+    with pytest.raises(UserError) as caught:
+        cut(net(tmp_path, data + relu("a", "x", "y")), "all; input %x : 5x3xf32", tmp_path / "out")
     assert caught.value.code == "type-mismatch"
 
 

@@ -17,7 +17,7 @@ from subcut.compiler.formats.caffe.weights import Frozen, Source, check_weights,
 from subcut.compiler.ir.dialect import Dialect
 from subcut.compiler.ir.graph import Attribute, Constant, Graph, Model, Op, Value
 from subcut.compiler.ir.stated import Contradiction, Stated
-from subcut.compiler.ir.types import Dim, TensorType
+from subcut.compiler.ir.types import Dim, TensorType, Type
 
 if TYPE_CHECKING:
     import numpy as np
@@ -147,8 +147,20 @@ class CaffeDialect(Dialect):
                 if not stated:  # else it may be what is stated that the layer refuses, which `settle` finds out
                     raise refused(op, str(error)) from None
 
+    def bind(self, model: Model, types: Mapping[Value, Type]) -> dict[Value, Type | None]:
+        """Take types that the user stated, where the net's own inputs are not of another rank."""
+        self.infer(model, [value for value in types if value.producer is not None and not value.producer.operands])
+        return super().bind(model, types)
+
     def settle(self, model: Model, stated: Stated, *, framework: bool = True) -> list[str]:
-        """Follow the shape rules from what is stated. Raises Contradiction for a layer that Caffe would refuse then."""
+        """Follow the shape rules from what is stated. Raises Contradiction for a layer that Caffe would refuse then.
+
+        An `Input` layer of one top is written anew with the shape that is stated.
+        """
+        for value, known in stated.known.items():
+            op, type = value.producer, value.type
+            if op is not None and op.type == "Input" and len(op.results) == 1 and _known(value) and type != known:
+                op.origin = AddedInput()
         stated.forget()
         for op in stated.ops:
             try:
