@@ -86,6 +86,7 @@ CASES = {
     "conv-axis": ("x 2x3x2x5x5", conv("num_output: 2 kernel_size: 3 axis: 2")),
     "conv-two": ("x 1x2x4x4; z 1x2x4x4", conv("num_output: 2 kernel_size: 3", bottoms="x z", tops="y w")),
     "conv-rounds-down": ("x 1x1x8x8", conv("num_output: 1 kernel_size: 3 stride: 2")),
+    "conv-without-space": ("x 2x3", conv("num_output: 4")),
     "crop": ("x 1x2x6x5; z 1x2x3x4", layer("Crop", "crop_param { axis: 2 offset: 1 }", "x z", "y")),
     "crop-offsets": (
         "x 2x3x6x5; z 1x2x3x4",
