@@ -35,7 +35,8 @@ def open_model(path: Path) -> ModelOrigin:
     if form == TEXT:
         from subcut.compiler.formats.ascend.text_form import parse
 
-        return ModelOrigin(file, form, [_of_text(file, parse(path, file.data[:]))])
+        raw, whole = parse(path, file.data[:])
+        return ModelOrigin(file, form, [_of_text(file, raw)], broken_off=not whole)
     if form == AIR:
         return ModelOrigin(file, form, [Definition(path, file.data, 0, file.size, file=file)])
     container = read_container(file)

@@ -27,6 +27,8 @@ class ModelOrigin:
     """The main model first, then those that it runs."""
     container: Container | None = None
     """Of an offline model."""
+    broken_off: bool = False
+    """Whether the text ends before the model does."""
     main: Graph | None = None
     """The main graph as it was read."""
     count: int = 0

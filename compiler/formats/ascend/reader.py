@@ -16,7 +16,6 @@ from subcut.compiler.formats.ascend.attributes import tensor_type
 from subcut.compiler.formats.ascend.definition import Definition, GraphRecord, Place
 from subcut.compiler.formats.ascend.dialect import OUTPUT, AscendDialect
 from subcut.compiler.formats.ascend.origin import ModelOrigin
-from subcut.compiler.formats.ascend.recognise import TEXT
 from subcut.compiler.ir.graph import Graph, Model, Op, Value
 from subcut.compiler.ir.types import TensorType
 from subcut.compiler.storage.wire import WireError
@@ -36,9 +35,13 @@ def read_model(origin: ModelOrigin) -> Model:
     model = Model(AscendDialect(), first.name)
     model.sources = [origin.file]
     model.origin = origin
-    reader = _Reader(model, lenient=origin.form == TEXT)
+    reader = _Reader(model, lenient=origin.broken_off)
     reader.graph(first, first.graphs[0], model.main)
     origin.main, origin.count = model.main, len(model.main.ops)
+    if origin.broken_off:
+        model.notes["limits"] = [
+            {"what": "the text ends before the model does: what follows its last operator is gone"}
+        ]
     taken = {first.graphs[0].name: model.main}
     times: Counter[str] = Counter()
     for definition, record in _others(origin.definitions):

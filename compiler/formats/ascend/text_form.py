@@ -27,8 +27,11 @@ DEPTH = 100
 _BOOLS = ("false", "true", "False", "True", "f", "t", "0", "1")
 
 
-def parse(path: Path, raw: bytes) -> bytes:
-    """The encoded ModelDef. Raises ModelError with the line and column at which the text is none."""
+def parse(path: Path, raw: bytes) -> tuple[bytes, bool]:
+    """The encoded ModelDef, and whether the text is whole.
+
+    Raises ModelError with the line and column at which the text is none.
+    """
     return _Parser(path, raw.decode(errors="replace")).model()
 
 
@@ -59,19 +62,20 @@ class _Parser:
             self.path, message, expected="a ModelDef as text", where=f"line {line}, column {column}"
         )  # fmt: skip
 
-    def model(self) -> bytes:
-        """The whole text."""
+    def model(self) -> tuple[bytes, bool]:
+        """The whole text, and whether it ends where a model ends."""
+        whole = True
         try:
             while self._field():
                 pass
         except _End:
-            pass
-        whole = [i for i, frame in enumerate(self.stack) if i == 0 or (i == 1 and frame.kind == "GraphDef")]
-        for _ in range(len(self.stack) - len(whole)):
-            self.stack.pop()
-        while len(self.stack) > 1:
+            whole = False
+        whole = whole and len(self.stack) == 1
+        graph_is_open = len(self.stack) > 1 and self.stack[1].kind == "GraphDef"
+        del self.stack[2 if graph_is_open else 1 :]
+        if graph_is_open:
             self._close()
-        return bytes(self.stack[0].out)
+        return bytes(self.stack[0].out), whole
 
     def _blank(self) -> None:
         found = _BLANK.match(self.text, self.at)
@@ -108,7 +112,9 @@ class _Parser:
         return True
 
     def _ended(self) -> None:
-        if not self.text[self.at :].strip():
+        """Pass over blanks. Raises _End where nothing follows."""
+        self._blank()
+        if self.at >= len(self.text):
             raise _End
 
     def _open(self, known: schema.Field | None, opening: str) -> None:
@@ -151,8 +157,8 @@ class _Parser:
                 self.fail(f"`{self.text[start]}` where a value is expected")
             raw, word = b"", found[0]
             self.at = found.end()
-            if self.at == len(self.text):
-                raise _End  # a number may be cut off
+            if self.at == len(self.text) and len(self.stack) > 1:
+                raise _End  # the word may be cut off
         if known is None:
             return
         scalar = known.kind in schema.SCALARS or known.kind in schema.ENUMS
