@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from subcut.compiler.device.dumps.schema import (
@@ -24,6 +25,7 @@ from subcut.compiler.device.dumps.schema import (
     VERSION,
     message,
 )
+from subcut.compiler.device.dumps.slice_info import description
 from subcut.compiler.errors import ModelError
 from subcut.compiler.storage.files import SourceFile, Span
 from subcut.compiler.storage.wire import LEN, VARINT, WireError, fields, read_varint
@@ -58,7 +60,7 @@ class Part:
     """Offset of the description."""
 
 
-@dataclass(slots=True)
+@dataclass
 class Header:
     """A `DumpData`."""
 
@@ -68,6 +70,11 @@ class Header:
     message: str = ""
     attributes: dict[str, str] = field(default_factory=dict[str, str])
     parts: list[Part] = field(default_factory=list[Part])
+
+    @cached_property
+    def slices(self) -> dict[str, Any]:
+        """How the operator was cut; nothing where it was not."""
+        return description(self.attributes)
 
     def all(self, number: int) -> list[Part]:
         """The parts of one kind, in order."""

@@ -15,7 +15,7 @@ from subcut.compiler.device.dumps.header import Header, Part, looks_whole, read_
 from subcut.compiler.device.dumps.record import DumpFile, DumpTensor, Origin
 from subcut.compiler.device.dumps.schema import BUFFER, INPUT, OUTPUT, SPACE
 from subcut.compiler.device.dumps.shapes import fitted, needed
-from subcut.compiler.device.dumps.slice_info import description, piece_shape
+from subcut.compiler.device.dumps.slice_info import piece_shape
 from subcut.compiler.device.enums import ELEMENTS, GE_TYPES, IR_TYPES, layout_name, type_name
 from subcut.compiler.errors import ModelError
 from subcut.compiler.storage.files import SourceFile, Span
@@ -75,7 +75,7 @@ def _protobuf(file: SourceFile) -> DumpFile:
                 made.problems.append(
                     f"{_NAMES[number]} {index} at byte {part.at} promises {size} bytes and has {len(data)}"
                 )
-            _add(made, number, index, part, data, size)
+            _add(made, header, index, part, data, size)
     return made
 
 
@@ -106,7 +106,7 @@ def _place(made: DumpFile, header: Header, start: int) -> None:
             made.problems.append(
                 f"{_NAMES[number]} {index} at byte {at} promises {size} bytes and the file has {end - at}"
             )
-        _add(made, number, index, part, Span(made.source, at, end), size)
+        _add(made, header, index, part, Span(made.source, at, end), size)
         at = end
     if at < made.source.size:
         made.problems.append(f"{made.source.size - at} bytes at byte {at} belong to no tensor")
@@ -116,23 +116,24 @@ def _address(number: int, part: Part) -> int:
     return part.description.address if number in (INPUT, OUTPUT) else 0
 
 
-def _add(made: DumpFile, number: int, index: int, part: Part, data: Span, size: int) -> None:
+def _add(made: DumpFile, header: Header, index: int, part: Part, data: Span, size: int) -> None:
+    number = part.number
     if number in (BUFFER, SPACE):
         made.buffers.append((_NAMES[number], data))
         return
-    tensor = _tensor(made, number, index, part, data, size)
+    tensor = _tensor(made, header, index, part, data, size)
     (made.inputs if number == INPUT else made.outputs).append(tensor)
 
 
-def _tensor(made: DumpFile, number: int, index: int, part: Part, data: Span, size: int) -> DumpTensor:
-    said = part.description
+def _tensor(made: DumpFile, header: Header, index: int, part: Part, data: Span, size: int) -> DumpTensor:
+    said, number = part.description, part.number
     where = f"{_NAMES[number]} {index} at byte {part.at}"
     if not 0 <= said.data_type < len(IR_TYPES):
         made.problems.append(f"{where} has the element type {said.data_type}, which is not known: read as bytes")
     name = type_name(said.data_type)
     stated = tuple(said.shape.dim)
     if (needed(stated, name) or 0) > size:
-        piece = piece_shape(description(made.attributes), _NAMES[number], index, name, size)
+        piece = piece_shape(header.slices, _NAMES[number], index, name, size)
         stated = stated if piece is None else piece
     shape, problem = fitted(stated, name, size)
     if problem:

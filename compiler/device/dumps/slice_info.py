@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from subcut.compiler.device.dumps.shapes import needed
 
-_LONGEST = 1 << 22
+_LONGEST = 1 << 20
 """The longest description that is looked into."""
 _RANGES = {"input": "input_tensor_slice", "output": "output_tensor_slice"}
 _CUTS = {"input": "inputCutList", "output": "outputCutList"}

@@ -147,6 +147,10 @@ BOMBS = {
     "fields in a tensor": bytes_field(4, int_field(9, 1) * 1_000_000),
     "data again and again": bytes_field(3, bytes_field(5, b"") * 1_000_000),
     "long attributes": bytes_field(7, bytes_field(1, b"x" * 4_000_000)) * 2,
+    "a description of slices": bytes_field(
+        7, bytes_field(2, b'{"threadMode":true,"output_tensor_slice":[' + b"[]," * 300_000 + b"[]]}")
+    )
+    + bytes_field(3, int_field(1, 1) + bytes_field(3, int_field(1, 9))) * 200,
     "unknown fields": int_field(100, 1) * 700_000,
 }
 
