@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+_AXES = 31
+"""One fewer than every numpy has: the bytes of an element are an axis too."""
+
+
 @dataclass(frozen=True, slots=True)
 class WholeTensor:
     """A tensor put together from slices. `like` is the first slice's, whose shape and data are not the whole's."""
@@ -149,6 +153,8 @@ def _checked(first: DumpTensor, whole: list[Box], boxes: list[Box], tensors: lis
         return WholeTensor(first, first.shape, tuple(zip(boxes, tensors, strict=True)))
     if len({len(box) for box in whole}) > 1:
         raise Unfit("its slices have different numbers of axes")
+    if len(whole[0]) > _AXES and len(boxes) > 1:
+        raise Unfit(f"it has {len(whole[0])} axes")
     for box, tensor in zip(boxes, tensors, strict=True):
         need = prod(high - low for low, high in box) * bits // 8
         if tensor.type_name != first.type_name or need > len(tensor.data):

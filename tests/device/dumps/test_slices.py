@@ -123,6 +123,7 @@ def test_one_file_is_itself(tmp_path: Path) -> None:
         ({"output_tensor_slice": ranges([((0, 2),), ((2, 99),)])}, "a slice of 388 bytes of FLOAT has 8 of FLOAT"),
         ({"output_tensor_slice": ranges([((0, 2),), ((2, 2),)])}, "the range of thread 1 is empty or negative"),
         ({"output_tensor_slice": ranges([((0, 2),), ((0, 1), (0, 1))])}, "its slices have different numbers of axes"),
+        ({"output_tensor_slice": ranges([[(0, 2)] + [(0, 1)] * 40, [(2, 4)] + [(0, 1)] * 40])}, "it has 41 axes"),
         ({"threadMode": False, "outputCutList": []}, "how it was cut is not stated"),
         ({"threadMode": False, "outputCutList": [[2, 2]]}, "it was cut along 2 axes"),
         ({"threadMode": False, "outputCutList": [[1, 2]]}, "it was cut along axis 1 and has 1"),
