@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from subcut.compiler.alignment.numbers import read_numbers
 from subcut.compiler.alignment.twin import Twin
-from subcut.compiler.device.layouts import LayoutError
+from subcut.compiler.device.layouts import LayoutError, contiguous
 from subcut.compiler.errors import SubcutError
 from subcut.compiler.ir.alignment import CONSTANT, DUMP_DATA, EXACT, GUESS, Alignment, Row
 from subcut.compiler.ir.graph import Model, Value
@@ -134,7 +134,7 @@ def _export_edges(
 def _write(array: np.ndarray[Any, Any], row: Row, name: str, path: Path, bin_type: str, done: Exported) -> None:
     import numpy as np
 
-    array = np.ascontiguousarray(array)
+    array = contiguous(array)
     element = BIN_TYPES[bin_type]
     raw = array.astype(numpy_dtype(element)) if element and _is_float(array) else array
     plain = array.astype(np.float32) if array.dtype.kind == "V" or array.dtype.name == "bfloat16" else array

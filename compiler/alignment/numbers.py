@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from subcut.compiler.alignment.stored import Dumps
 from subcut.compiler.device.dumps.record import DumpTensor
-from subcut.compiler.device.layouts import LayoutError, decode, to_origin
+from subcut.compiler.device.layouts import LayoutError, decode
+from subcut.compiler.device.tensors import in_layout
 from subcut.compiler.errors import user_error
 from subcut.compiler.ir.alignment import Row
 from subcut.compiler.ir.types import TensorType, numpy_dtype
@@ -33,11 +34,9 @@ def read_numbers(row: Row, dumps: Dumps | None) -> np.ndarray[Any, Any]:
     whole = dumps.tensor(stored)
     tensor = whole.like
     array = decode(whole.buffer().data, tensor.type_name, whole.shape)
-    shape = _sizes(tensor.original_shape) or _sizes(row.shape) or _static(row)
-    layout = row.layout or _default_layout(tensor, shape)
-    if layout in _FOUR_AXES and shape is not None and len(shape) != 4:
-        layout = "ND"
-    return _fitted(to_origin(array, tensor.layout, layout, shape, group=tensor.group or 1), row)
+    shape = None if tensor.original_shape else _sizes(row.shape) or _static(row)
+    layout = _wanted(row, tensor, tensor.original_shape or shape)
+    return _fitted(in_layout(array, tensor, layout, shape)[0], row)
 
 
 def _sizes(shape: Sequence[int] | None) -> tuple[int, ...] | None:
@@ -45,11 +44,15 @@ def _sizes(shape: Sequence[int] | None) -> tuple[int, ...] | None:
     return None if shape is None or any(size < 0 for size in shape) else tuple(shape)
 
 
-def _default_layout(tensor: DumpTensor, shape: Sequence[int] | None) -> str:
-    """Where nothing names the original's layout: the one that the dump does, or NCHW as most networks have."""
-    if tensor.origin is not None and tensor.origin.layout not in ("", "RESERVED"):
-        return tensor.origin.layout
-    return "NCHW" if shape is not None and len(shape) == 4 else "ND"
+def _wanted(row: Row, tensor: DumpTensor, shape: Sequence[int] | None) -> str:
+    """The original's layout; where nothing names it the one that the dump does, or NCHW as most networks have."""
+    layout = row.layout
+    if not layout and tensor.origin is not None and tensor.origin.layout != "RESERVED":
+        layout = tensor.origin.layout
+    four = shape is not None and len(shape) == 4
+    if not layout:
+        return "NCHW" if four else "ND"
+    return "ND" if layout in _FOUR_AXES and not four else layout
 
 
 def whole_file(row: Row, path: Path) -> np.ndarray[Any, Any]:
