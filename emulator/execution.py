@@ -115,7 +115,7 @@ class Execution:
         name = self.plan.input_name
         shapes = ";".join(f"{name(value)}:{','.join(map(str, array.shape))}" for value, array in feeds.items())
         weights = [f"--weight={one.path.name}" for one in self.model.sources[1:2]] if self.number == 0 else []
-        words = ["atc", f"--model={self.path.name}", *weights, f"--framework={self.number}"]
+        words = ["atc", f"--model={self.path.resolve().name}", *weights, f"--framework={self.number}"]
         words += [f"--output={self.request.name}", f"--soc_version={self.request.soc}", f"--input_shape={shapes}"]
         return " ".join(words)
 
@@ -154,7 +154,7 @@ class Execution:
 
         content = {
             "subcut": subcut.__version__,
-            "emulated": self.path.name,
+            "emulated": self.path.resolve().name,
             "precision": self.request.precision,
             "faults": list(self.request.faults),
             "groups": self.groups,

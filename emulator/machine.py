@@ -183,7 +183,8 @@ class Machine:
             inside = {v for op in group.ops for v in op.results}
             others = [v for op in group.tail for v in op.reads() if v not in inside]
             inputs += [self.other(v, layout, array) for v in others]
-        outputs = [self._output(group, group.last.results[0], array, layout if array.ndim in (2, 4) else "")]
+        fits = array.ndim == 4 if layout == IMAGE else array.ndim > 1
+        outputs = [self._output(group, group.last.results[0], array, layout if fits else "")]
         node = self._node(group)
         node.attributes |= {"groups": weights.group, "has_bias": bias is not None}
         self.device.operator(node, inputs, outputs)

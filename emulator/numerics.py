@@ -67,7 +67,7 @@ def scale_of(array: Array, axis: int | None = None) -> Array:
     import numpy as np
 
     others = None if axis is None else tuple(i for i in range(array.ndim) if i != axis % array.ndim)
-    largest = np.abs(array).max(axis=others, initial=0.0)
+    largest = np.abs(np.nan_to_num(array)).max(axis=others, initial=0.0)
     scale = np.asarray(largest / LEVELS, np.float32)
     return np.where(scale > 0, scale, np.float32(1))
 
@@ -76,5 +76,6 @@ def quantised(array: Array, scale: Array) -> Array:
     """The nearest 8-bit numbers, ties to even."""
     import numpy as np
 
-    nearest: Array = np.minimum(np.maximum(np.rint(array / scale), -LEVELS - 1), LEVELS)
+    whole = np.nan_to_num(np.rint(array / scale))
+    nearest: Array = np.minimum(np.maximum(whole, -LEVELS - 1), LEVELS)
     return nearest.astype(np.int8)

@@ -38,6 +38,8 @@ TYPES = {
     "tf": ("AscendQuant", "AscendDequant"),
 }
 """What it calls the inserted layers' types."""
+LARGEST_SUM = float(1 << 30)
+"""Of sums, which have 32 bits: beyond it a bias would leave no room for products."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,8 @@ def run_quantised(machine: Machine, group: Group, weights: Weights) -> Quantised
     data = machine.values[weights.data]
     scale = scale_of(data)
     steps = np.reshape(scale_of(_by_channel(weights), 0), (-1,))
+    if weights.bias is not None:  # which must fit into the sums
+        steps = np.maximum(steps, np.abs(weights.bias) / (scale * LARGEST_SUM)).astype(np.float32)
     whole = quantised(weights.kernel, weights.along(steps))
     factor = steps * scale
     bias = None if weights.bias is None else np.rint(weights.bias / factor).astype(np.int32)

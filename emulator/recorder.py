@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 BEGIN = 1_700_000_000_000_000
 """Microseconds since 1970 of the first execution of seed 0: 2023-11-14 22:13:20 UTC."""
+SEEDS = 1_000_000
+"""Seeds that begin at a minute of their own."""
 STEP = 1_000
 """Microseconds that a task takes."""
 MODES = ("all", "input", "output", "none")
@@ -44,7 +46,7 @@ class Recorder:
     """Writes one file for each task, under `<folder>/<time>/0/<model>/1/0`."""
 
     def __init__(self, folder: Path, model: str, options: DumpOptions, seed: int) -> None:
-        self.begin = BEGIN + seed * 60_000_000
+        self.begin = BEGIN + seed % SEEDS * 60_000_000
         self.options = options
         moment = datetime.datetime.fromtimestamp(self.begin / 1e6, datetime.timezone.utc)
         self.folder = folder / moment.strftime("%Y%m%d%H%M%S") / "0" / escape(model) / "1" / "0"

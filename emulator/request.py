@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from subcut.compiler.device.dumps.writer import FORMS
@@ -46,6 +47,10 @@ class Request:
         for what, given, known in choices:
             if given not in known:
                 raise user_error("bad-arguments", f"there is no {what} `{given}`", help=f"there is {', '.join(known)}")
+        if self.name != Path(self.name).name or self.name in ("", ".."):
+            raise user_error("bad-name", f"`{self.name}` cannot be the name of a file")
+        if self.seed < 0:
+            raise user_error("bad-arguments", f"the seed {self.seed} is negative")
         for fault in self.faults:
             kind = fault.rpartition(":")[2]
             if ":" not in fault or kind not in KINDS:

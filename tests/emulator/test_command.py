@@ -119,6 +119,9 @@ def test_refused(small: Path, tmp_path: Path) -> None:
         ("bad-arguments", {"precision": "fp8"}),
         ("bad-arguments", {"dump": DumpOptions(mode="some")}),
         ("bad-arguments", {"dump": DumpOptions(form="xml")}),
+        ("bad-arguments", {"seed": -1}),
+        ("bad-name", {"name": "../up"}),
+        ("bad-name", {"name": ".."}),
     ]
     for code, given in cases:
         with pytest.raises(UserError) as caught:

@@ -181,3 +181,12 @@ def test_the_names_of_a_real_resnet(tmp_path: Path) -> None:
     ]  # fmt: skip
     assert "res2a_branch2bres2a_branch2b_relu" in made.groups
     assert len(made.groups) == 57
+
+
+def test_a_bias_beside_a_kernel_of_next_to_nothing(tmp_path: Path) -> None:
+    """Of 8-bit numbers: the kernel's own scale would take the bias out of range."""
+    stored = {"w": np.full((1, 3), 1e-30, np.float32).T, "b": np.array([0.25], np.float32)}
+    nodes = [Node("MatMul", ["x", "w"], ["a"], "a"), Node("Add", ["a", "b"], ["y"], "y")]
+    path = net(tmp_path / "net.onnx", nodes, (2, 3), ["y"], stored)
+    made = emulate(path, {"x": normal(0, 2, 3)}, tmp_path / "out", precision="int8")
+    np.testing.assert_allclose(made.outputs["y"], 0.25, rtol=1e-3)

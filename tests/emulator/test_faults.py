@@ -133,6 +133,14 @@ def test_two_faults_in_one_operator(tmp_path: Path) -> None:
         run(tmp_path, "conv1:scale", "bn_conv1:zero")
 
 
+def test_what_is_no_number_is_quantised_to_zero(tmp_path: Path) -> None:
+    samples = read_npz(DIGITS / "samples.npz")
+    made = emulate(digits("onnx"), samples, tmp_path / "out", faults=["pool1:nan", f"{FAULTY}:int8"])
+    found = tensors(made)[f"{FAULTY}.quant", "output", 0]
+    assert found.ravel()[0] == 0
+    assert found.max() == 127
+
+
 def test_faults_where_nothing_is_dumped(tmp_path: Path) -> None:
     x = normal(0, 2, 3)
     path = net(tmp_path / "net.onnx", [Node("Relu", ["x"], ["y"], "y")], x.shape, ["y"])
