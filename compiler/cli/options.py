@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def add_model(parser: argparse.ArgumentParser) -> None:
     """The model and how to read it."""
     parser.add_argument(
-        "model", metavar="MODEL", help="a .prototxt, .pb, .pbtxt, .onnx, SavedModel folder, .keras or .h5"
+        "model", metavar="MODEL", help="a .prototxt, .pb, .pbtxt, .onnx, SavedModel folder, .keras or .h5; to look at also .om, its JSON, .air"
     )
     group = parser.add_argument_group("reading")
     group.add_argument("-w", "--weights", type=Path, help="the .caffemodel (default: the one beside the .prototxt)")
