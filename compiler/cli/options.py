@@ -14,9 +14,8 @@ if TYPE_CHECKING:
 
 def add_model(parser: argparse.ArgumentParser) -> None:
     """The model and how to read it."""
-    parser.add_argument(
-        "model", metavar="MODEL", help="a .prototxt, .pb, .pbtxt, .onnx, SavedModel folder, .keras or .h5; to look at also .om, its JSON, .air"
-    )
+    files = "a .prototxt, .pb, .pbtxt, .onnx, SavedModel folder, .keras or .h5; to look at also .om, its JSON, .air"
+    parser.add_argument("model", metavar="MODEL", help=files)
     group = parser.add_argument_group("reading")
     group.add_argument("-w", "--weights", type=Path, help="the .caffemodel (default: the one beside the .prototxt)")
     group.add_argument(
