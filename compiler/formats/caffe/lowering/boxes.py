@@ -135,7 +135,8 @@ def suppress(at: Lowered, boxes: Boxes, valid: str, sizes: tuple[int, int], rule
     shrinks = body.emit("And", body.cast(stays, np.bool_), body.emit("Greater", limit, f32(0.5)))
     smaller = body.emit("Mul", limit, f32(rule.eta))
     results = [body.emit("Max", kept, body.emit("Mul", stays, here)), body.emit("Where", shrinks, smaller, limit)]
-    body.program.outputs = dict.fromkeys(results)
+    # onnxruntime before 1.24 wants to be told the shapes that it cannot infer.
+    body.program.outputs = dict(zip(results, [(groups, n), (groups, 1)], strict=True))
     start = [np.zeros((groups, n), np.float32), np.full((groups, 1), rule.limit, np.float32)]
     steps = [boxes.low, boxes.high, boxes.area, valid, at.constant(f32(range(n)))]
     operands = [*(at.constant(array, "start") for array in start), *steps]

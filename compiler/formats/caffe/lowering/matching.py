@@ -131,7 +131,7 @@ def _mutual(at: Lowered, overlaps: str, same: str, priors: int) -> str:
     fellow = body.cast(body.emit("Gather", same, number, axis=1), np.bool_)
     gone = body.emit("Or", row, body.emit("And", fellow, taken))
     results = [body.emit("Where", gone, f32(-1), free), body.emit("Max", matched, body.cast(pair, np.float32))]
-    body.program.outputs = dict.fromkeys(results)
+    body.program.outputs = dict.fromkeys(results, (None, priors))
     nothing = at.emit("Mul", overlaps, f32(0))
     return at.emit_many("Scan", [overlaps, nothing, same], [None, None], num_scan_inputs=1, body=body.program)[1]
 
@@ -149,7 +149,7 @@ def _further(at: Lowered, task: Task, overlaps: str, same: str, matched: str) ->
     level = body.emit("And", body.emit("Equal", rival, overlaps), later)
     better = body.emit("Or", body.emit("Greater", rival, overlaps), level)
     worse = body.emit("Mul", body.cast(better, np.float32), body.emit("Unsqueeze", fellow, i64([1])))
-    body.program.outputs = dict.fromkeys([body.emit("Max", beaten, worse)])
+    body.program.outputs = {body.emit("Max", beaten, worse): (None, task.priors)}
     operands = [at.emit("Mul", overlaps, f32(0)), overlaps, same, _numbers(at, same)]
     lost = at.emit_many("Scan", operands, [None], num_scan_inputs=3, body=body.program)[0]
     return at.cast(at.emit("And", may, at.emit("Not", at.cast(lost, np.bool_))), np.float32)
