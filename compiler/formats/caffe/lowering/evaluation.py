@@ -54,7 +54,9 @@ def _column(at: Lowered, rows: str, index: int) -> str:
 
 
 def _of_rows(at: Lowered, rows: str, kept: str) -> Found:
+    """The rows that are kept, and one of image -1, which is first of all when they are sorted: never are there none."""
     rows = at.emit("Gather", rows, at.reshape(at.emit("NonZero", kept), (-1,)), axis=0)
+    rows = at.emit("Concat", rows, np.full((1, 7), -1, np.float32), axis=0)
     image, label = (at.cast(_column(at, rows, i), np.int64) for i in (0, 1))
     return Found(image, label, _column(at, rows, 2), at.emit("Gather", rows, i64([3, 4, 5, 6]), axis=1))
 
@@ -101,10 +103,11 @@ def _in_pixels(at: Lowered, p: Message, rows: str, found: Found, truth: Truth) -
     """The overlaps in pixels: the images that have detections take the sizes one after the other, from the first on."""
     images = at.cast(_column(at, rows, 0), np.int64)
     placed = at.emit("Not", at.emit("Equal", images, i64(-1)))
-    known = at.emit("Unique", at.emit("Compress", images, placed, axis=0), sorted=1)
+    numbers = at.emit("Concat", at.emit("Compress", images, placed, axis=0), i64([-1]), axis=0)
+    known = at.emit("Unique", numbers, sorted=1)
     earlier = at.emit("Less", known, at.emit("Unsqueeze", found.image, i64([1])))
     rank = at.emit("ReduceSum", at.cast(earlier, np.int64), i64([1]), keepdims=0)
-    sizes = at.blobs[0]
+    rank, sizes = at.emit("Sub", rank, i64(1)), at.blobs[0]
     size = at.emit("Gather", sizes, at.emit("Mod", rank, i64(len(sizes))), axis=0)
     size = at.emit("Unsqueeze", size, i64([1]))
     mine = scaled(at, p, at.emit("Unsqueeze", found.corners, i64([1])), size)
@@ -129,4 +132,5 @@ def _judged(at: Lowered, p: Message, found: Found, truth: Truth, overlaps: str) 
     true = at.emit("And", counted, at.emit("Equal", at.emit("Gather", first, best, axis=0), number))
     false = at.emit("And", at.emit("Not", true), at.emit("Or", at.emit("Not", hit), counted))
     columns = [found.image, found.label, found.score, true, false]
-    return at.emit("Concat", *(at.emit("Unsqueeze", at.cast(c, np.float32), i64([1])) for c in columns), axis=1)
+    rows = at.emit("Concat", *(at.emit("Unsqueeze", at.cast(c, np.float32), i64([1])) for c in columns), axis=1)
+    return at.emit("Slice", rows, i64([1]), i64([np.iinfo(np.int64).max]), i64([0]))
