@@ -36,15 +36,15 @@ class Fault:
     name: str
     """The operator, as it was asked for."""
 
-    def weights(self, weights: Weights, kernel: Array) -> Array:
+    def weights(self, weights: Weights) -> Array:
         """The kernel that the faulty operator multiplies by."""
         import numpy as np
 
         if self.kind != "weights":
-            return kernel
+            return weights.kernel
         sign = np.ones(weights.channels, np.float32)
         sign[0] = -1
-        return kernel * weights.along(sign)
+        return weights.kernel * weights.along(sign)
 
     def read(self, array: Array) -> Array:
         """What the faulty operator takes the tensor it reads for."""

@@ -7,6 +7,7 @@ type, and its results are rounded: one rounding an operator, sums in 32 bits, as
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from subcut.compiler.device.enums import TYPE_NAMES
@@ -137,24 +138,21 @@ class Machine:
             found = affine(op, value, weights, self.statics)
             assert found is not None
             weights, value = weights.followed_by(*found), op.results[0]
-        fault = self.faults.get(group)
-        if (self.precision.quantise or (fault and fault.kind == "int8")) and can_quantise(group):
-            self.quantised.append(run_quantised(self, group, weights))
-            return
-        kernel = self.precision.rounded(weights.kernel)
-        bias = None if weights.bias is None else self.precision.rounded(weights.bias)
+        fault, data = self.faults.get(group), self.values[weights.data]
         if fault is not None:
-            kernel = fault.weights(weights, kernel)
-        fed, blobs = weights.feeds(kernel)
-        data = self.values[weights.data]
-        fed[weights.data] = data if fault is None else fault.read(data)
-        [array] = self.framework([anchor], [anchor.results[0]], fed, blobs)
+            weights, data = replace(weights, kernel=fault.weights(weights)), fault.read(data)
+        if (self.precision.quantise or (fault and fault.kind == "int8")) and can_quantise(group):
+            self.quantised.append(run_quantised(self, group, weights, data))
+            return
+        bias = None if weights.bias is None else self.precision.rounded(weights.bias)
+        weights = replace(weights, kernel=self.precision.rounded(weights.kernel), bias=bias)
+        fed, blobs = weights.feeds(weights.kernel)
+        [array] = self.framework([anchor], [anchor.results[0]], {**fed, weights.data: data}, blobs)
         if bias is not None:
             array = array + weights.across(bias)
         if group.tail:
             [array] = self.framework(group.tail, [group.last.results[0]], {value: array})
-        array = self.result(group, array)
-        self._append_weighted(group, weights, kernel, bias, array)
+        self._append_weighted(group, weights, self.result(group, array))
 
     def result(self, group: Group, array: Array) -> Array:
         """What a group gives out: rounded, and spoilt where it has a fault."""
@@ -164,17 +162,11 @@ class Machine:
             array = fault.written(array, self.precision)
         return array
 
-    def _append_weighted(self, group: Group, weights: Weights, kernel: Array, bias: Array | None, array: Array) -> None:
-        from dataclasses import replace
-
+    def _append_weighted(self, group: Group, weights: Weights, array: Array) -> None:
         layout = MATRIX if role(weights.op) == MATMUL else IMAGE
         data = self.matrix(weights.data) if layout == MATRIX else self.device.demand(weights.data, layout)
-        stored = self.device.constant(
-            replace(weights, kernel=kernel).stored(), weights.layout, weights.device, weights.group
-        )
-        added = None
-        if bias is not None:
-            added = self.device.vector(bias, layout)
+        stored = self.device.constant(weights.stored(), weights.layout, weights.device, weights.group)
+        added = None if weights.bias is None else self.device.vector(weights.bias, layout)
         inputs: list[Held | None] = [data, stored, added, None]
         if role(weights.op) == DECONV and kind_of(weights.op).device.endswith("InputD"):
             inputs = [stored, data, *([added] if added else [])]
@@ -186,7 +178,7 @@ class Machine:
         fits = array.ndim == 4 if layout == IMAGE else array.ndim > 1
         outputs = [self._output(group, group.last.results[0], array, layout if fits else "")]
         node = self._node(group)
-        node.attributes |= {"groups": weights.group, "has_bias": bias is not None}
+        node.attributes |= {"groups": weights.group, "has_bias": added is not None}
         self.device.operator(node, inputs, outputs)
 
     def matrix(self, value: Value) -> Held:

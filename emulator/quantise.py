@@ -76,12 +76,11 @@ def can_quantise(group: Group) -> bool:
     return group.anchor is not None and role(group.anchor) in (CONV, MATMUL)
 
 
-def run_quantised(machine: Machine, group: Group, weights: Weights) -> Quantised:
-    """Compute a group in 8-bit numbers, and append its three operators."""
+def run_quantised(machine: Machine, group: Group, weights: Weights, data: Array) -> Quantised:
+    """Compute a group of `data` in 8-bit numbers, and append its three operators."""
     import numpy as np
 
     op, value = weights.op, (group.ops[group.folded]).results[0]
-    data = machine.values[weights.data]
     scale = scale_of(data)
     steps = np.reshape(scale_of(_by_channel(weights), 0), (-1,))
     if weights.bias is not None:  # which must fit into the sums

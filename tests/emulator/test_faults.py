@@ -102,6 +102,17 @@ def test_one_layer_in_eight_bits(good: Emulated, tmp_path: Path) -> None:
     assert not changed & {"conv1conv1_relu", "pool1", "res2a_branch1"}
 
 
+@pytest.mark.parametrize("kind", ["weights", "layout", "scale", "zero"])
+def test_faults_of_quantised_layers(kind: str, tmp_path: Path) -> None:
+    samples = read_npz(DIGITS / "samples.npz")
+    right = emulate(digits("onnx"), samples, tmp_path / "right", precision="int8")
+    wrong = emulate(digits("onnx"), samples, tmp_path / "wrong", precision="int8", faults=[f"{FAULTY}:{kind}"])
+    name = f"{FAULTY}.dequant{FAULTY}_relu"
+    before, after = tensors(right), tensors(wrong)
+    assert not np.array_equal(before[name, "output", 0], after[name, "output", 0])
+    assert np.array_equal(before["pool1", "output", 0], after["pool1", "output", 0])
+
+
 def test_faults_of_a_fused_operator_by_any_of_its_names(good: Emulated, tmp_path: Path) -> None:
     bad = run(tmp_path, "bn2a_branch2a:zero")
     name = next(name for name, originals in good.groups.items() if FAULTY in originals)
