@@ -63,7 +63,7 @@ class Stated:
         return " and ".join(f"`%{value.name}`" for value in self.known)
 
     def gaps(self) -> list[str]:
-        """What to say of the first operator that gives what nobody knows the sizes of, although those of all it reads are.
+        """What to say of the first operator that gives what nobody knows the sizes of, though all it reads is known.
 
         One without a name gives nothing that could be read.
         """
