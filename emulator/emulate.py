@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from subcut.compiler.errors import user_error
 from subcut.compiler.export import load
 from subcut.compiler.formats import ReadOptions
 from subcut.compiler.storage.folder import ResultFolder
-from subcut.emulator.execution import Execution
+from subcut.emulator.execution import FRAMEWORKS, Execution
 from subcut.emulator.recorder import DumpOptions
 from subcut.emulator.request import Request
 
@@ -76,6 +77,8 @@ def emulate(
     request = Request(name or _stem(path), precision, tuple(faults), seed, dump or DumpOptions(), soc)
     request.check()
     loaded = load(path, read)
+    if loaded.dialect.name not in FRAMEWORKS:
+        raise user_error("not-an-original", f"`{path}` is an offline model itself", help="give the original")
     with ResultFolder(folder, force=force, sources=[source.path for source in loaded.sources]) as temp:
         execution = Execution(loaded, path, request, temp)
         try:

@@ -130,6 +130,13 @@ def test_refused(small: Path, tmp_path: Path) -> None:
     assert names(tmp_path) == ["small.onnx"]
 
 
+def test_what_is_an_offline_model_already(small: Path, tmp_path: Path) -> None:
+    made = emulate(small, None, tmp_path / "out")
+    for path in (made.om, made.json):
+        told = subcut("emulate", path, "-o", tmp_path / "again", code=1).stderr
+        assert "error[not-an-original]" in told
+
+
 def test_sizes_that_the_model_leaves_open_must_be_given(tmp_path: Path) -> None:
     path = net(tmp_path / "net.onnx", [Node("Relu", ["x"], ["y"], "y")], ("n", "k"), ["y"])  # type: ignore[arg-type]
     with pytest.raises(UserError, match="a device runs models of fixed sizes") as caught:
