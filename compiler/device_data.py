@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from subcut.compiler.alignment.numbers import read_numbers
+from subcut.compiler.alignment.numbers import read_numbers, shape_is_known
 from subcut.compiler.alignment.twin import Twin
 from subcut.compiler.device.layouts import LayoutError, contiguous
 from subcut.compiler.errors import SubcutError
@@ -124,6 +124,12 @@ def _export_edges(
             array = read_numbers(row, twin.dumps)
         except (LayoutError, SubcutError) as error:
             done.problems.append(f"`%{row.value.name}` cannot be exported: {error}")
+            continue
+        if not shape_is_known(row, array):
+            why = (
+                f"the compiler removed what reshapes it, and its type is not known in full ({row.value.type}): state it"
+            )
+            done.problems.append(f"`%{row.value.name}` cannot be exported: {why}")
             continue
         folder.mkdir(exist_ok=True)
         name = names.get(row.value, row.value.name)

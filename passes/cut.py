@@ -220,17 +220,24 @@ def _infer(model: Model, report: Report, framework: bool) -> None:
     """Find the types that inputs lack, and outputs where the format writes them down.
 
     Elsewhere outputs are only asked for when the framework is at work already, and after the inputs, so that no
-    objection to an output's operator takes the inputs' types away.
+    objection to an output's operator takes the inputs' types away; or where the device's numbers have another shape.
     """
     outputs = [edge.value for edge in report.outputs if not _complete(edge.value)]
     wanted = [edge.value for edge in report.inputs if not _complete(edge.value)]
     wanted += [root for edge in report.inputs for root in model.dialect.static_roots(edge.value) if not _complete(root)]
     if model.dialect.typed_outputs:
         wanted, outputs = wanted + outputs, []
+    wanted += [value for value in outputs if _reshaped(value)]
     if wanted:
         model.dialect.infer(model, list(dict.fromkeys(wanted)), framework=framework)
     if wanted and outputs:
         model.dialect.infer(model, outputs, framework=framework)
+
+
+def _reshaped(value: Value) -> bool:
+    aligner = value.producer.graph.model.aligner if value.producer and value.producer.graph else None
+    row = aligner.row(value) if aligner is not None else None
+    return row is not None and row.reshaped
 
 
 def take_output_types(report: Report, options: CutOptions) -> None:

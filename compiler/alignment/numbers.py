@@ -24,7 +24,9 @@ _FOUR_AXES = ("NCHW", "NHWC", "HWCN", "CHWN")
 def read_numbers(row: Row, dumps: Dumps | None) -> np.ndarray[Any, Any]:
     """What the device had of the tensor of `row`, which must be stored.
 
-    Raises LayoutError where the stored shape does not fit the original's.
+    One that was reshaped, by an operator that the compiler removed, keeps the shape of what it was made of where the
+    model does not say its own: `shape_is_known` tells. Raises LayoutError where the stored shape does not fit the
+    original's.
     """
     stored = row.stored
     assert stored is not None
@@ -37,6 +39,11 @@ def read_numbers(row: Row, dumps: Dumps | None) -> np.ndarray[Any, Any]:
     shape = None if tensor.original_shape else _sizes(row.shape) or _static(row)
     layout = _wanted(row, tensor, tensor.original_shape or shape)
     return _fitted(in_layout(array, tensor, layout, shape)[0], row)
+
+
+def shape_is_known(row: Row, array: np.ndarray[Any, Any]) -> bool:
+    """Whether `array`, the numbers of `row`, can have the shape of the tensor, not of what it was made of."""
+    return not row.reshaped or _static(row) is not None or _solved(row, array.size) is not None
 
 
 def _sizes(shape: Sequence[int] | None) -> tuple[int, ...] | None:
@@ -75,10 +82,10 @@ def whole_file(row: Row, path: Path) -> np.ndarray[Any, Any]:
 def _fitted(array: np.ndarray[Any, Any], row: Row) -> np.ndarray[Any, Any]:
     """In the shape and element type of the original, where these are known and the count of elements fits."""
     type = row.value.type
-    shape = _static(row) or _sizes(row.shape)
+    shape = _static(row) or (row.reshaped and _solved(row, array.size)) or _sizes(row.shape)
     if shape is not None and array.shape != shape:
         if array.size != _count(shape):
-            if len(array.shape) != len(shape):
+            if row.reshaped or len(array.shape) != len(shape):
                 raise LayoutError(f"the device stored {array.shape}, and the original is {shape}")
         else:
             array = array.reshape(shape)
@@ -87,6 +94,17 @@ def _fitted(array: np.ndarray[Any, Any], row: Row) -> np.ndarray[Any, Any]:
         if wanted != array.dtype and (wanted.kind == "f" or array.dtype.name == "bfloat16"):
             array = array.astype(wanted)
     return array
+
+
+def _solved(row: Row, count: int) -> tuple[int, ...] | None:
+    """The shape of a tensor with one unknown size, which the count of its elements tells."""
+    type = row.value.type
+    dims = type.shape if isinstance(type, TensorType) else None
+    known = [dim for dim in dims or () if isinstance(dim, int)]
+    rest = _count(known)
+    if dims is None or len(known) != len(dims) - 1 or not rest or count % rest:
+        return None
+    return tuple(dim if isinstance(dim, int) else count // rest for dim in dims)
 
 
 def _static(row: Row) -> tuple[int, ...] | None:

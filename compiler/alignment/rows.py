@@ -13,6 +13,8 @@ from subcut.compiler.ir.types import TensorType
 
 _QUANTISED = frozenset(("INT8", "UINT8", "INT4", "INT32"))
 _FLOATS = frozenset(("f16", "f32", "f64", "bf16"))
+_RESHAPING = frozenset("Reshape Flatten Squeeze Unsqueeze ExpandDims".split())
+"""What of a dialect's `forwarding` gives its operand another shape."""
 
 
 def all_rows(model: Model, holders: Holders) -> dict[Value, Row]:
@@ -121,7 +123,8 @@ class _Finder:
         reason = row.reason
         if row.aligned:
             reason = f"{row.reason}, of `%{row.value.name}`: the compiler removed `{name}`, which only reshapes it"
-        return Row(value, name, index, row.kind, reason, row.holder, row.output, row.layout, row.shape)
+        reshaped = row.reshaped or producer.type in _RESHAPING
+        return Row(value, name, index, row.kind, reason, row.holder, row.output, row.layout, row.shape, reshaped)
 
 
 def members(graph: Graph, names: Mapping[Op, str]) -> dict[str, list[Op]]:

@@ -58,6 +58,8 @@ class Row:
     """The layout that the original has, such as `NHWC`, where the offline model says so."""
     shape: tuple[int, ...] | None = None
     """The shape that the original has, where the offline model says so."""
+    reshaped: bool = False
+    """Whether `shape` is that of what the tensor was made of: the compiler removed the operator that reshapes it."""
     stored: Stored | None = None
     missing: str = ""
     """Why nothing is stored although the offline model has the tensor; empty where nothing was looked for."""

@@ -14,10 +14,13 @@ from support.offline import Offline, Out, om
 from support.onnx_graphs import model as onnx_model
 
 import subcut
+from subcut.compiler.alignment.numbers import read_numbers, shape_is_known
 from subcut.compiler.alignment.twin import Twin, TwinOptions, attach
 from subcut.compiler.device.dumps.names import make_name
 from subcut.compiler.device.dumps.writer import NewDump, NewTensor, write_dump
+from subcut.compiler.device.layouts import LayoutError
 from subcut.compiler.ir.alignment import ABSENT, AMBIGUOUS, CONSTANT, EXACT, GUESS, INSIDE, QUANTISED, Row
+from subcut.compiler.ir.types import TensorType
 
 DATA = Offline("Data", "x", [""], outputs=[Out(layout="NCHW", shape=(1, 16, 4, 4))])
 T0 = 1_700_000_000_000_000
@@ -75,6 +78,26 @@ def test_what_only_reshapes_may_be_gone(tmp_path: Path) -> None:
     assert found["b"].kind == EXACT
     assert found["b"].holder == "a"
     assert "the compiler removed `b`, which only reshapes it" in found["b"].reason
+
+
+def test_what_was_reshaped_has_its_own_shape_or_is_not_given_out(tmp_path: Path) -> None:
+    """Not that of what it was made of, which another model would be needed for."""
+    model = chain(tmp_path, ("Relu", "a"), ("Flatten", "b"), ("Identity", "c"), ("Abs", "d"))
+    dump(tmp_path / "dumps", "a")
+    found, twin = rows(
+        model, [DATA, Offline("Relu", "a", ["x"]), Offline("Abs", "d", ["a"])], tmp_path, tmp_path / "dumps"
+    )
+    row = found["c"]
+    for shape in [(1, 256), ("N", 256), (1, None)]:
+        row.value.type = TensorType("f32", shape)
+        array = read_numbers(row, twin.dumps)
+        assert (array.shape, shape_is_known(row, array)) == ((1, 256), True)
+    for shape in [None, ("N", "C"), (7, "C")]:
+        row.value.type = TensorType("f32", shape)
+        assert not shape_is_known(row, read_numbers(row, twin.dumps))
+    row.value.type = TensorType("f32", (10, 256))
+    with pytest.raises(LayoutError):
+        read_numbers(row, twin.dumps)
 
 
 def test_what_is_gone_is_said_to_be(tmp_path: Path) -> None:
