@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -37,6 +38,7 @@ class Fold(Pass):
         if report is None:
             raise user_error("no-cut", "nothing was cut", help="run the pass `cut` before `fold`")
         frozen = options.freeze if options else {}
+        _check_read(report, frozen)
         _drop_dead(model, report, {edge.value for edge in report.inputs if edge.value in frozen})
         left: list[Edge] = []
         for edge in report.inputs:
@@ -55,6 +57,15 @@ class Fold(Pass):
         changed = len(left) < len(report.inputs)
         report.inputs = left
         return changed
+
+
+def _check_read(report: Report, frozen: Iterable[Value]) -> None:
+    """Refuse to freeze what no operator of the cut reads: it would have no effect."""
+    entering = {edge.value for edge in report.inputs}
+    for value in frozen:
+        if value not in entering:
+            message = f"`%{value.name}` is frozen, and no operator of the cut reads it"
+            raise user_error("not-an-input", message, help="freeze a tensor that one reads, or leave it out")
 
 
 def _drop_dead(model: Model, report: Report, frozen: set[Value]) -> None:

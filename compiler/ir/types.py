@@ -19,6 +19,8 @@ ELEMENT_TYPES = tuple(
 )
 """MLIR's spelling where MLIR has one; `i` is signed (`i1` boolean), `ui` unsigned, `qi` TensorFlow's quantised."""
 
+MAX_DIM = 2**63 - 1
+"""The greatest size that the formats can say of a dimension."""
 _NUMPY = {
     "f16": "float16", "f32": "float32", "f64": "float64", "i1": "bool", "i8": "int8", "i16": "int16",
     "i32": "int32", "i64": "int64", "ui8": "uint8", "ui16": "uint16", "ui32": "uint32", "ui64": "uint64",
@@ -152,6 +154,8 @@ def _dim(text: str) -> Dim:
     if text == "?":
         return None
     if text.isdecimal():
+        if int(text) > MAX_DIM:
+            raise ValueError(f"the dimension `{text}` is more than 64 bits hold")
         return int(text)
     if re.fullmatch(r"[^\W\d]\w*", text):
         return text

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from support.models import digits
 
+from subcut.compiler.errors import UserError
 from subcut.compiler.export import FORMAT_OF, load, save
 from subcut.compiler.formats import runner
 from subcut.compiler.pipeline import standard
@@ -67,3 +68,12 @@ def test_a_frozen_tensor_that_is_given_out_too_keeps_its_maker(tmp_path: Path) -
     assert "dropped" not in manifest
     assert [note["to"] for note in manifest["rewired"]] == ["conv1_1"] * len(manifest["rewired"])
     assert run(tmp_path, manifest, {"data": np.zeros((10, 1, 8, 8), np.float32)}).shape == (10, 10)
+
+
+@pytest.mark.parametrize("selection", ["from conv1_relu to pool1", "from pool1 to res2a"])
+@pytest.mark.parametrize("frozen", ["conv1", "res2a", "prob"])
+def test_a_tensor_that_the_cut_does_not_read_is_not_frozen_for_nothing(selection: str, frozen: str) -> None:
+    """It is made outside, or it is an output that nothing inside reads."""
+    with pytest.raises(UserError, match=f"`%{frozen}` is frozen, and no operator of the cut reads it") as caught:
+        standard(f'{selection}; freeze %{frozen} = "x.npy"').run(load(digits("onnx")))
+    assert caught.value.code == "not-an-input"
