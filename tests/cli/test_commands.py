@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy
 import pytest
-from support.commands import contents, names, subcut
+from support.commands import contents, names, subcut, untimed
 from support.models import DIGITS, digits, fetched, shared
 
 import subcut as public
@@ -52,11 +52,6 @@ def kept(ending: str) -> list[str]:
 def manifest(folder: Path) -> dict[str, Any]:
     result: dict[str, Any] = json.loads((folder / "manifest.json").read_text("utf-8"))
     return result
-
-
-def untimed(log: str) -> str:
-    """A log without the times of its entries."""
-    return re.sub(r"(?m)^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d ", "<time> ", log)
 
 
 @pytest.mark.parametrize("ending", FORMATS)
