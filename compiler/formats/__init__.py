@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -116,6 +116,50 @@ def open_pieces(name: str, model: Model) -> Pieces:
     """A model of a format, made ready to be run piece by piece. Raises MissingExtra without the framework."""
     module = importlib.import_module(FORMATS[name] + ".pieces")
     return cast(Pieces, module.Pieces(model))
+
+
+class Prepared(Protocol):
+    """A model that is run again and again on the same feeds, a slice of its tensors at a time.
+
+    A format's `prepared` module offers it. What it gives is what the format's `Runner` gives, bit by bit; random
+    operators give the same numbers in every slice.
+    """
+
+    version: str
+    """The framework and its version, such as `onnxruntime 1.23.0`."""
+    drawn: list[Op]
+    """Operators of the main graph whose numbers are not a function of what they read."""
+
+    def sizes(self, fetch: Sequence[str]) -> dict[str, int | None]:
+        """The bytes of tensors of the main graph; None where only giving a tensor out tells.
+
+        One on a branch not taken, and what is no tensor of numbers, is missing.
+        """
+        ...
+
+    def overhead(self) -> int:
+        """The bytes that a run takes beside what the process has now and the tensors: weights, loaded and packed."""
+        ...
+
+    def run(self, fetch: Sequence[str]) -> Iterator[tuple[str, Any]]:
+        """Compute these tensors, and hand them over one after another; at most one exists twice.
+
+        What is on a branch not taken is left out, and what is no array (a sequence, an empty optional) comes as None.
+        """
+        ...
+
+    def close(self) -> None:
+        """Give back what was held open."""
+        ...
+
+
+def open_prepared(name: str, model: Model, feeds: Mapping[str, np.ndarray[Any, Any]], scratch: Path) -> Prepared:
+    """A model of a format, made ready to be run in slices. `scratch` is a folder for big weights, emptied by `close`.
+
+    Raises MissingExtra without the framework, UserError where it does not take the model or the feeds.
+    """
+    module = importlib.import_module(FORMATS[name] + ".prepared")
+    return cast(Prepared, module.Prepared(model, feeds, scratch))
 
 
 def package(name: str) -> Format:

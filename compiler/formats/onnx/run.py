@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from subcut.compiler.errors import MissingExtra, user_error
+from subcut.compiler.errors import MissingExtra, UserError, user_error
 from subcut.compiler.formats.onnx.placing import DataFile, Embedded
 from subcut.compiler.formats.onnx.types import NUMBERS
 from subcut.compiler.formats.onnx.writer import dialect_of, model_rope
@@ -37,7 +37,7 @@ def run(
     if unknown:
         raise user_error("cannot-run", f"the main graph has no tensor `{unknown[0]}`")
     results: dict[str, Any] = {name: feeds[name] for name in fetch if name in feeds}
-    results |= {name: stored for name in fetch if (stored := _stored(values[name])) is not None}
+    results |= {name: numbers for name in fetch if (numbers := stored(values[name])) is not None}
     computed = [name for name in dict.fromkeys(fetch) if name not in results]
     if computed:
         found = _run(model, feeds, computed)
@@ -45,8 +45,8 @@ def run(
     return results
 
 
-def _stored(value: Value) -> Any:
-    """The numbers of an initialiser."""
+def stored(value: Value) -> Any:
+    """The numbers of an initialiser; None for another tensor."""
     if value.producer is None or value.producer.type != "initializer" or value.producer.operands:
         return None
     constant = value.producer.attributes["value"]
@@ -56,24 +56,37 @@ def _stored(value: Value) -> Any:
 
 def _run(model: Model, feeds: Mapping[str, Any], fetch: Sequence[str]) -> list[Any]:
     with tempfile.TemporaryDirectory(prefix="subcut-") as folder:
-        session, failures = session_of(_content(model, fetch, Path(folder)), folder)
-        needed = {one.name for one in session.get_inputs()}
-        optional = {one.name for one in session.get_overridable_initializers()}
-        missing = sorted(needed - set(feeds))
-        if missing:
-            raise user_error("cannot-run", f"the input `{missing[0]}` is not given")
-        given = {name: array for name, array in feeds.items() if name in needed | optional}
+        session, failures = session_of(Content(model, Path(folder)).bytes(fetch), folder)
+        given = taken(session, feeds)
         try:
             if any(_is_extended(array) for array in given.values()):
-                return [one.numpy() for one in session.run_with_ort_values(list(fetch), _ort_values(given))]
+                return [one.numpy() for one in session.run_with_ort_values(list(fetch), ort_values(given))]
             return list(session.run(list(fetch), given))
         except failures as error:
-            raise user_error("cannot-run", f"onnxruntime fails: {_first_line(error)}") from None
+            raise failed(error) from None
 
 
-def session_of(content: bytes, folder: str = "") -> tuple[Any, tuple[type[Exception], ...]]:
-    """A session of a serialised ModelProto whose external data is in `folder`, and what onnxruntime may raise."""
-    runtime = _onnxruntime()
+def taken(session: Any, feeds: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the feeds that a session takes. Raises UserError `cannot-run` where one is missing."""
+    needed = {one.name for one in session.get_inputs()}
+    optional = {one.name for one in session.get_overridable_initializers()}
+    missing = sorted(needed - set(feeds))
+    if missing:
+        raise user_error("cannot-run", f"the input `{missing[0]}` is not given")
+    return {name: array for name, array in feeds.items() if name in needed | optional}
+
+
+def failed(error: Exception) -> UserError:
+    """The error of a run that onnxruntime gave up."""
+    return user_error("cannot-run", f"onnxruntime fails: {_first_line(error)}")
+
+
+def session_of(content: bytes, folder: str = "", *, frugal: bool = False) -> tuple[Any, tuple[type[Exception], ...]]:
+    """A session of a serialised ModelProto whose external data is in `folder`, and what onnxruntime may raise.
+
+    A frugal one gives memory back as soon as it can, which takes longer.
+    """
+    runtime = onnxruntime_module()
     state = runtime.capi.onnxruntime_pybind11_state
     names = ("Fail", "InvalidArgument", "InvalidGraph", "InvalidProtobuf", "NotImplemented", "RuntimeException")
     failures = (*(getattr(state, name) for name in names), RuntimeError, ValueError)
@@ -82,6 +95,7 @@ def session_of(content: bytes, folder: str = "") -> tuple[Any, tuple[type[Except
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.use_deterministic_compute = True
     options.log_severity_level = 4
+    options.enable_cpu_mem_arena = options.enable_mem_pattern = not frugal
     if folder:
         options.add_session_config_entry(_FOLDER, folder)
     try:
@@ -90,24 +104,36 @@ def session_of(content: bytes, folder: str = "") -> tuple[Any, tuple[type[Except
         raise user_error("cannot-run", f"onnxruntime does not take the model: {_first_line(error)}") from None
 
 
-def _content(model: Model, fetch: Sequence[str], folder: Path) -> bytes:
-    """The model to run. Big weights go to a file in `folder` for onnxruntime to map.
+class Content:
+    """A model as onnxruntime takes it. Big weights go, once, to a file in `folder` for it to map.
 
     They cannot stay where they are: kernels add up in an order that depends on the alignment of the numbers in memory,
     and the same tensor lies at another offset in the original and in the cut.
     """
-    files = dialect_of(model).files
-    rope = model_rope(model, Embedded(files), fetch)
-    if rope.size <= INLINE:
-        return rope.bytes()
-    placer = DataFile("weights", files, embedded=True)
-    content = model_rope(model, placer, fetch).bytes()
-    if placer.content.size:
-        placer.content.write(folder / placer.location)
-    return content
+
+    def __init__(self, model: Model, folder: Path, inline: int = INLINE) -> None:
+        self.model, self.folder = model, folder
+        self.files = dialect_of(model).files
+        rope = model_rope(model, Embedded(self.files))
+        self.size = rope.size
+        self.inline = rope.size <= inline
+        self.weights: Path | None = None
+        """The file of big weights, once there is one."""
+
+    def bytes(self, fetch: Sequence[str]) -> bytes:
+        """The ModelProto that gives out `fetch` too."""
+        if self.inline:
+            return model_rope(self.model, Embedded(self.files), fetch).bytes()
+        placer = DataFile("weights", self.files, embedded=True)
+        content = model_rope(self.model, placer, fetch).bytes()
+        if placer.content.size and self.weights is None:
+            self.weights = self.folder / placer.location
+            placer.content.write(self.weights)
+        return content
 
 
-def _onnxruntime() -> Any:
+def onnxruntime_module() -> Any:
+    """The package. Raises MissingExtra."""
     try:
         return importlib.import_module("onnxruntime")
     except ImportError:
@@ -125,9 +151,9 @@ def _is_extended(array: Any) -> bool:
 _PREFIXES = ("bfloat", "float8", "float4", "float6", "int4", "uint4", "int2", "uint2")
 
 
-def _ort_values(feeds: Mapping[str, Any]) -> dict[str, Any]:
+def ort_values(feeds: Mapping[str, Any]) -> dict[str, Any]:
     """The feeds in onnxruntime's own form, which knows the types that numpy lacks."""
-    runtime = _onnxruntime()
+    runtime = onnxruntime_module()
     make = runtime.OrtValue.ortvalue_from_numpy
     typed = runtime.OrtValue.ortvalue_from_numpy_with_onnx_type
     return {

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 from subcut.compiler.errors import user_error
 from subcut.compiler.formats.tensorflow.framework import tensorflow
 from subcut.compiler.formats.tensorflow.records import reference
-from subcut.compiler.formats.tensorflow.run import as_fed, complaint, plain, session_config
-from subcut.compiler.formats.tensorflow.writer import PROTOBUF_LIMIT, graph_def
+from subcut.compiler.formats.tensorflow.run import as_fed, complaint, load_graph, plain, session_config
 from subcut.compiler.ir.graph import Model, Op, Value
 
 if TYPE_CHECKING:
@@ -23,15 +22,7 @@ class Pieces:
 
     def __init__(self, model: Model) -> None:
         tf = self._tf = tensorflow("run the model")
-        rope = graph_def(model)
-        if rope.size >= PROTOBUF_LIMIT:
-            raise user_error("cannot-run", f"TensorFlow loads no GraphDef of {rope.size} bytes")
-        self._graph = tf.Graph()
-        try:
-            with self._graph.as_default():
-                tf.graph_util.import_graph_def(tf.compat.v1.GraphDef.FromString(rope.bytes()), name="")
-        except (tf.errors.OpError, ValueError, TypeError) as error:
-            raise user_error("cannot-run", f"TensorFlow cannot run the model: {complaint(error)}") from None
+        self._graph = load_graph(tf, model)
         self._session = tf.compat.v1.Session(graph=self._graph, config=session_config(tf))
 
     def run(

@@ -6,7 +6,8 @@ cut alike.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from subcut.compiler.errors import user_error
@@ -32,44 +33,60 @@ def run(model: Model, feeds: Arrays, fetch: Sequence[str]) -> dict[str, np.ndarr
     says, MissingExtra where it is not installed.
     """
     tf = tensorflow("run the model")
-    from google.protobuf.message import DecodeError
-
-    rope = graph_def(model)
-    if rope.size >= PROTOBUF_LIMIT:
-        raise user_error(
-            "cannot-run", f"TensorFlow loads no GraphDef of {rope.size} bytes: {PROTOBUF_LIMIT} is too many"
-        )
     values = {value.name: value for value in model.main.values()}
     wanted = {name: values.get(_tensor(name)) for name in fetch}
     unknown = [name for name in feeds if _tensor(name) not in values] + [n for n, v in wanted.items() if v is None]
     if unknown:
         raise user_error("unknown-tensor", f"the model has no tensor `{unknown[0]}`")
     fed = {values[_tensor(name)]: array for name, array in feeds.items()}
+    graph = load_graph(tf, model)
+    with complaining(tf), tf.compat.v1.Session(graph=graph, config=session_config(tf)) as session:
+        return Session(graph, session, flow_of(model.main), fed).fetch(wanted)
+
+
+def load_graph(tf: Any, model: Model) -> Any:
+    """The main graph in a new `tf.Graph`. Raises UserError `cannot-run`."""
+    rope = graph_def(model)
+    if rope.size >= PROTOBUF_LIMIT:
+        raise user_error(
+            "cannot-run", f"TensorFlow loads no GraphDef of {rope.size} bytes: {PROTOBUF_LIMIT} is too many"
+        )
     graph = tf.Graph()
+    with complaining(tf), graph.as_default():
+        tf.graph_util.import_graph_def(tf.compat.v1.GraphDef.FromString(rope.bytes()), name="")
+    return graph
+
+
+@contextmanager
+def complaining(tf: Any) -> Generator[None, None, None]:
+    """What TensorFlow objects to is a UserError `cannot-run`."""
+    from google.protobuf.message import DecodeError
+
     try:
-        with graph.as_default():
-            tf.graph_util.import_graph_def(tf.compat.v1.GraphDef.FromString(rope.bytes()), name="")
-        with tf.compat.v1.Session(graph=graph, config=session_config(tf)) as session:
-            return _Run(graph, session, flow_of(model.main), fed).fetch(wanted)
+        yield
     except (tf.errors.OpError, ValueError, TypeError, DecodeError) as error:
         raise user_error("cannot-run", f"TensorFlow cannot run the model: {complaint(error)}") from None
 
 
-class _Run:
+class Session:
     """One session, with what is fed."""
 
     def __init__(self, graph: Any, session: Any, flow: Flow, fed: Mapping[Value, Any]) -> None:
         self.graph, self.session, self.flow, self.fed = graph, session, flow, fed
-        self.feed_dict = {self._tensor(value): as_fed(self._tensor(value), array) for value, array in fed.items()}
+        self.feed_dict = {self.tensor(value): as_fed(self.tensor(value), array) for value, array in fed.items()}
 
     def fetch(self, wanted: Mapping[str, Value | None]) -> dict[str, Any]:
         """All that have a value, in one run but for what decides the branches."""
-        present = {name: value for name, value in wanted.items() if value is not None and self._can_fetch(value)}
-        alive = self._alive(present.values())
-        names = [name for name, value in present.items() if value in alive]
-        tensors = [self._tensor(present[name]) for name in names]
+        present = self.present(wanted)
+        tensors = [self.tensor(value) for value in present.values()]
         arrays: list[Any] = self.session.run(tensors, self.feed_dict) if tensors else []
-        return {name: plain(array) for name, array in zip(names, arrays, strict=True)}
+        return {name: plain(array) for name, array in zip(present, arrays, strict=True)}
+
+    def present(self, wanted: Mapping[str, Value | None]) -> dict[str, Value]:
+        """Those that have a value which can be fetched."""
+        found = {name: value for name, value in wanted.items() if value is not None and self._can_fetch(value)}
+        alive = self._alive(found.values())
+        return {name: value for name, value in found.items() if value in alive}
 
     def _alive(self, values: Iterable[Value]) -> set[Value]:
         """Those that no branch not taken holds; asks for what decides a branch only when the branch around it lives."""
@@ -82,7 +99,7 @@ class _Run:
                 for v in values
                 if len(self._branch(v)) > depth and self._lives(self._branch(v)[:depth], taken)
             )
-            arrays = self.session.run([self._tensor(value) for value in decides], self.feed_dict)
+            arrays = self.session.run([self.tensor(value) for value in decides], self.feed_dict)
             taken.update((value, int(array)) for value, array in zip(decides, arrays, strict=True))
         return {value for value in values if self._lives(self._branch(value), taken)}
 
@@ -96,7 +113,8 @@ class _Run:
         handle = isinstance(value.type, TensorType) and value.type.element in HANDLES
         return not handle and not self.flow.in_loop(value)
 
-    def _tensor(self, value: Value) -> Any:
+    def tensor(self, value: Value) -> Any:
+        """The framework's own tensor."""
         name = reference(value)
         return self.graph.get_tensor_by_name(name if ":" in name else f"{name}:0")
 
