@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,7 +65,13 @@ def convert_dumps(headers: dict[str, Any], out: Path, *arguments: str) -> dict[s
 
 def fusion_rules(*files: Path) -> list[dict[str, Any]]:
     """What the tool makes of an offline model's JSON (and AMCT's): per operator its group, relation and origins."""
-    rules: list[dict[str, Any]] = json.loads(_run("fusion", *map(str, files)).splitlines()[-1])
+    return fusion_rules_of_each([files])[0]
+
+
+def fusion_rules_of_each(models: Sequence[tuple[Path, ...]]) -> list[list[dict[str, Any]]]:
+    """The same of many models by one run of the tool, which is slow to start."""
+    said = [",".join(map(str, files)) for files in models]
+    rules: list[list[dict[str, Any]]] = json.loads(_run("fusion", *said).splitlines()[-1])
     return rules
 
 

@@ -2,7 +2,7 @@
 
     python oracle_tool.py FOLDER layouts JOBS.npz RESULTS.npz   # each job: pair of layouts, shapes, group, flat array
     python oracle_tool.py FOLDER convert HEADERS.json ARGUMENTS…  # its command `convert`, for each dump in the headers
-    python oracle_tool.py FOLDER fusion OM.json [QUANT.json]      # its fusion rules: what it holds each output for
+    python oracle_tool.py FOLDER fusion OM.json[,QUANT.json]…     # its fusion rules: what it holds each output for
 
 The tool leaves the header of the ordinary dump form to a library that only its product has: HEADERS.json has what that
 library would say of each dump, and stands in for it. Everything else is the tool's own work.
@@ -58,7 +58,7 @@ def convert_dumps(headers_file: str, arguments: list[str]) -> None:
     print(json.dumps(codes))
 
 
-def print_fusion_rules(files: list[str]) -> None:
+def fusion_rules(files: list[str]) -> list[dict[str, object]]:
     from vector_cmp.fusion_manager import fusion_rule_parser as rules
 
     parsed = []
@@ -75,7 +75,7 @@ def print_fusion_rules(files: list[str]) -> None:
                 about = {"op": op.op_name, "group": str(group), "relation": relation, "outputs": outputs}
                 skipped = bool(op.attr.quant_filter) or op.is_inner_node()
                 found.append({**about, "originals": op.attr.original_op_names, "skipped": skipped})
-    print(json.dumps(found))
+    return found
 
 
 if __name__ == "__main__":
@@ -83,6 +83,6 @@ if __name__ == "__main__":
     if sys.argv[2] == "layouts":
         convert_layouts(sys.argv[3], sys.argv[4])
     elif sys.argv[2] == "fusion":
-        print_fusion_rules(sys.argv[3:])
+        print(json.dumps([fusion_rules(files.split(",")) for files in sys.argv[3:]]))
     else:
         convert_dumps(sys.argv[3], sys.argv[4:])
