@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from subcut.compiler.alignment.holders import Holders, Port
+from subcut.compiler.device.dumps.record import DumpTensor
 from subcut.compiler.device.dumps.slices import WholeDump, WholeTensor, combine
 from subcut.compiler.device.dumps.tree import DumpTree, Entry
 from subcut.compiler.errors import ModelError
+from subcut.compiler.formats.ascend.offline import OfflineTensor
 from subcut.compiler.ir.alignment import Stored
 
 
 class _Has(NamedTuple):
-    """What a run of an operator left numbers of, by the number of the input or output."""
+    """What a run of an operator left numbers of: by the number of the input or output, its number in the file."""
 
-    inputs: frozenset[int]
-    outputs: frozenset[int]
+    inputs: dict[int, int]
+    outputs: dict[int, int]
 
 
 class Dumps:
@@ -48,8 +50,8 @@ class Dumps:
                     self.long_names[file.path] = file.name.text
         return entries
 
-    def has(self, entry: Entry) -> _Has | None:
-        """What a run left; None where its files are damaged, which `problems` then tells."""
+    def has(self, entry: Entry, operator: str) -> _Has | None:
+        """What a run of an operator left; None where its files are damaged, which `problems` then tells."""
         if entry.path not in self._has:
             self._runs[entry.path] = entry
             try:
@@ -61,13 +63,21 @@ class Dumps:
             said = [problem for file in whole.files for problem in file.problems] + whole.problems
             if said:
                 self.problems[entry.path] = "; ".join(said)
-            self._has[entry.path] = _Has(_stored(whole.inputs), _stored(whole.outputs))
+            op = self.holders.ops[operator]
+            self._has[entry.path] = _Has(
+                _stored(whole.inputs, whole.files[0].inputs, op.input_tensors),
+                _stored(whole.outputs, whole.files[0].outputs, op.outputs),
+            )
         return self._has[entry.path]
 
     def _read(self, entry: Entry) -> WholeDump:
         if self._open is None or self._open[0] != entry.path:
             self._open = entry.path, combine(entry)
         return self._open[1]
+
+    def files_of(self, stored: Stored) -> list[Path]:
+        """The file that `find` found, or all slices of it."""
+        return [file.path for file in self._runs[stored.path].files]
 
     def tensor(self, stored: Stored) -> WholeTensor:
         """The record of a tensor that `find` found."""
@@ -95,27 +105,70 @@ class Dumps:
     def _of(self, operator: str, direction: str, index: int, note: str) -> Stored | None:
         entries = self.files(operator)
         for entry in reversed(entries):
-            has = self.has(entry)
-            if has is not None and index in (has.inputs if direction == "input" else has.outputs):
+            has = self.has(entry, operator)
+            place = None if has is None else (has.inputs if direction == "input" else has.outputs).get(index)
+            if place is not None:
                 if len(entries) > 1:
                     note = ", ".join(filter(None, [note, f"the last of {len(entries)} runs of `{operator}`"]))
-                return Stored(entry.path, direction, index, note)
+                return Stored(entry.path, direction, place, note)
         return None
 
     def _why_not(self, port: Port) -> str:
         operator = port[0]
         entries = self.files(operator)
-        left = [self.has(entry) for entry in entries]
+        left = [self.has(entry, operator) for entry in entries]
         if None in left:
             return f"the dump file of `{operator}` is damaged"
+        group = self.holders.ops[operator].l1_group
+        if entries and group:
+            return f"the dump of `{operator}` has no output {port[1]}: tensors inside L1 fusion {group} stay in L1"
         if any(has.inputs and not has.outputs for has in left if has is not None):
             return f"the dump of `{operator}` has inputs only: dump mode was input"
         if entries:
             return f"the dump of `{operator}` has no output {port[1]}"
-        if any(self.files(reader) for reader, _ in self._readers(port)):
-            return f"no dump file of `{operator}`, and those that read it have no inputs: dump mode was output"
-        return f"no dump file of `{operator}`, nor of who reads it"
+        runs = [self.has(entry, reader) for reader, _ in self._readers(port) for entry in self.files(reader)]
+        if not runs:
+            return f"no dump file of `{operator}`, nor of who reads it"
+        if any(has is None or has.inputs for has in runs):
+            return f"no dump file of `{operator}`, and those of who reads it lack that input"
+        return f"no dump file of `{operator}`, and those that read it have no inputs: dump mode was output"
 
 
-def _stored(tensors: list[WholeTensor]) -> frozenset[int]:
-    return frozenset(tensor.like.index for tensor in tensors if len(tensor.like.data))
+def _stored(tensors: list[WholeTensor], dumped: list[DumpTensor], described: Sequence[OfflineTensor]) -> dict[int, int]:
+    """By the number of a tensor in the offline model its number in the file, where its numbers are there."""
+    there = {tensor.like.index for tensor in tensors if len(tensor.like.data) or 0 in tensor.shape}
+    return {number: place for number, place in places(dumped, described).items() if place in there}
+
+
+def places(dumped: Sequence[DumpTensor], described: Sequence[OfflineTensor]) -> dict[int, int]:
+    """By the number of a tensor in the offline model its number in a dump, as far as there is no doubt.
+
+    The runtime leaves out optional outputs that are always empty, what lies in L1, and what the user told it to, and
+    numbers the rest in order (`data_dumper.cc` of the graph engine). What was left out, types and shapes tell: a
+    tensor's place is known where the first and the last way to pair all that is dumped give it the same.
+    """
+    if len(dumped) >= len(described) or not described:
+        return {tensor.index: tensor.index for tensor in dumped}
+    first = _paired(list(dumped), list(enumerate(described)))
+    last = _paired(list(reversed(dumped)), list(reversed(list(enumerate(described)))))
+    return {number: place for place, number in first.items() if last.get(place) == number}
+
+
+def _paired(dumped: list[DumpTensor], described: list[tuple[int, OfflineTensor]]) -> dict[int, int]:
+    """What is dumped, each with the next description that it fits; nothing where one fits none."""
+    found: dict[int, int] = {}
+    rest = iter(described)
+    for tensor in dumped:
+        number = next((number for number, known in rest if _fits(tensor, known)), None)
+        if number is None:
+            return {}
+        found[tensor.index] = number
+    return found
+
+
+def _fits(tensor: DumpTensor, known: OfflineTensor) -> bool:
+    """Whether a dumped tensor may be the one described; a size that is not known fits any."""
+    if tensor.type_name != known.type_name or known.shape == (-2,):
+        return tensor.type_name == known.type_name
+    pairs = zip(tensor.shape, known.shape, strict=False)
+    return len(tensor.shape) == len(known.shape) and all(want in (have, -1) for have, want in pairs)

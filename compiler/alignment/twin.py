@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from subcut.compiler.alignment.gears import that_ran
 from subcut.compiler.alignment.guess import Guesser
 from subcut.compiler.alignment.holders import Holders, data_inputs
 from subcut.compiler.alignment.identity import identity_warnings
@@ -62,8 +63,8 @@ class Twin:
         self.options = options
         self.offline: OfflineModel = read_offline(options.offline)
         source = translated(self.offline, read_offline(options.quantised)) if options.quantised else self.offline
-        self.holders = Holders(source)
         tree = self._open(options) if options.dumps else None
+        self.holders = Holders(that_ran(source, lambda name: bool(tree.find(name))) if tree is not None else source)
         self.dumps = Dumps(tree, self.holders) if tree is not None else None
         self.rows = all_rows(model, self.holders)
         self._names = model.dialect.compiled_names(model.main)
