@@ -3,78 +3,100 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from subcut.compiler.alignment.identity import arguments, option
+from subcut.compiler.alignment.identity import options
 from subcut.compiler.alignment.twin import Twin
 from subcut.compiler.device_data import Exported
 from subcut.compiler.ir.graph import Model
-from subcut.compiler.ir.report import Edge
-from subcut.compiler.ir.types import TensorType
+from subcut.compiler.ir.report import MODEL_INPUT, Edge
+from subcut.compiler.ir.types import TensorType, numpy_dtype
 
 _FRAMEWORKS = {"caffe": ("0", "NCHW"), "tf": ("3", "NHWC"), "onnx": ("5", "NCHW")}
 _REPLACED = frozenset(
     "model weight framework output input_shape input_shape_range input_format out_nodes input_fp16_nodes output_type "
     "is_output_adjust_hw_layout is_input_adjust_hw_layout dynamic_batch_size dynamic_image_size dynamic_dims mode om "
-    "json soc_version singleop check_report insert_op_conf".split()
+    "json soc_version singleop check_report insert_op_conf input_hint_shape op_name_map display_model_info "
+    "dump_mode help".split()
 )
 """Options of the recorded command that speak of the whole model, of its files or of its shapes."""
-_PREPROCESSING = ("insert_op_conf",)
+_PREPROCESSING = "insert_op_conf"
 
 
 def atc_command(model: Model, twin: Twin, exported: Exported) -> str:
     """The `atc` command that converts the cut as the whole model was converted.
 
     What the offline model records of its own command is kept where it still makes sense; AIPP goes where the layer
-    that it prepared data for is not in the cut (row A1). Source of the options: the manual of ATC.
+    that it prepared data for is not in the cut (row A1), and where what was exported for it is what AIPP made of the
+    data, which ATC refuses to be fed as halves (`aipp_op.cc` of the graph engine). Source of the options: the graph
+    engine's `api/atc`.
     """
     framework, layout = _FRAMEWORKS[model.dialect.name]
-    report, recorded = model.report, twin.offline.command
+    report, recorded = model.report, options(twin.offline.command)
     assert report is not None
     words = ["atc", f"--model=dump.{_ENDINGS[model.dialect.name]}"]
     if model.dialect.name == "caffe":
         words.append("--weight=dump.caffemodel")
-    soc = option(recorded, "soc_version") or twin.offline.soc_version or "<your chip, such as Ascend310>"
+    soc = recorded.get("soc_version") or twin.offline.soc_version or "<your chip, such as Ascend310>"
     words += [f"--framework={framework}", "--output=dump", f"--soc_version={soc}"]
-    shapes = [_shape(model, edge, exported) for edge in (*report.inputs, *report.kept)]
-    words.append(f"--input_format={_format(layout, shapes)}")
-    words.append("--input_shape=" + ";".join(f"{name}:{','.join(map(str, shape))}" for name, shape in shapes))
-    half = [name for name, _ in shapes if _bin_type(name, model, exported) == "float16"]
+    shapes: dict[str, list[Any] | None] = {}
+    for edge in (*report.inputs, *report.kept):
+        shapes.setdefault(input_name(model, edge), _shape(edge, exported))
+    words.append(f"--input_format={_format(layout, shapes.values())}")
+    known = [f"{name}:{','.join(map(str, shape))}" for name, shape in shapes.items() if shape is not None]
+    if known:
+        words.append("--input_shape=" + ";".join(known))
+    half = [name for name in shapes if _bin_type(name, model, exported) == "float16"]
     if half:
         words.append("--input_fp16_nodes=" + ";".join(half))
-    if model.dialect.name == "tf":
-        words.append("--out_nodes=" + ";".join(_node_port(edge.value.name) for edge in report.outputs))
-    return shlex.join([*words, *_kept(recorded, bool(report.kept))])
+    ends = _out_nodes(model)
+    if ends:
+        words.append("--out_nodes=" + ";".join(ends))
+    kept = {name: value for name, value in recorded.items() if name not in _REPLACED}
+    if _PREPROCESSING in recorded and any(_numbers(edge, exported) is None for edge in _own(model)):
+        kept[_PREPROCESSING] = recorded[_PREPROCESSING]
+    return shlex.join([*words, *(f"--{name}={value}" for name, value in kept.items())])
 
 
 _ENDINGS = {"caffe": "prototxt", "tf": "pb", "onnx": "onnx"}
 
 
-def _kept(recorded: str, has_data: bool) -> list[str]:
-    """The options of the recorded command that hold for a part of the model too."""
-    dropped = _REPLACED - set(_PREPROCESSING) if has_data else _REPLACED
-    words = arguments(recorded)
-    found: list[str] = []
-    for at, word in enumerate(words):
-        if not word.startswith("--"):
-            continue
-        name, equals, value = word[2:].partition("=")
-        if not equals and at + 1 < len(words) and not words[at + 1].startswith("--"):
-            value = words[at + 1]
-        if name not in dropped and value:
-            found.append(f"--{name}={value}")
-    return found
+def _own(model: Model) -> list[Edge]:
+    """The inputs of the cut that are the model's own."""
+    report = model.report
+    assert report is not None
+    return [*report.kept, *(edge for edge in report.inputs if edge.reason == MODEL_INPUT)]
 
 
-def _shape(model: Model, edge: Edge, exported: Exported) -> tuple[str, list[Any]]:
-    """An input as ATC calls it, and its shape: that of the numbers, else that of the model."""
-    name = input_name(model, edge)
-    for record in exported.numbers:
-        if record["tensor"] == edge.value.name and record["npy"].startswith("inputs/"):
-            return name, record["shape"]
+def _out_nodes(model: Model) -> list[str]:
+    """The outputs that ATC has to be told of: all of TensorFlow's; Caffe's where one is read in the net too."""
+    report = model.report
+    assert report is not None
+    values = [edge.value for edge in report.outputs]
+    if model.dialect.name == "tf":
+        return [value.name if ":" in value.name else f"{value.name}:0" for value in values]
+    if model.dialect.name != "caffe" or not any(value.uses for value in values):
+        return []
+    names = model.dialect.compiled_names(model.main)
+    return [f"{names[value.producer]}:{value.index}" for value in values if value.producer is not None]
+
+
+def _numbers(edge: Edge, exported: Exported) -> dict[str, Any] | None:
+    """The record of the numbers that were exported for an input."""
+    records = (record for record in exported.numbers if record["npy"].startswith("inputs/"))
+    return next((record for record in records if record["tensor"] == edge.value.name), None)
+
+
+def _shape(edge: Edge, exported: Exported) -> list[Any] | None:
+    """The shape of an input: that of its numbers, else that of the model; None where neither is known."""
+    record = _numbers(edge, exported)
+    if record is not None:
+        found: list[Any] = record["shape"]
+        return found
     type = (edge.new or edge.value).type
     shape = type.shape if isinstance(type, TensorType) else None
-    return name, ["?"] if shape is None else [dim if isinstance(dim, int) else -1 for dim in shape]
+    return None if shape is None else [dim if isinstance(dim, int) else -1 for dim in shape]
 
 
 def input_name(model: Model, edge: Edge) -> str:
@@ -87,28 +109,37 @@ def input_name(model: Model, edge: Edge) -> str:
 
 def _bin_type(name: str, model: Model, exported: Exported) -> str:
     assert model.report is not None
-    edges = (*model.report.inputs, *model.report.kept)
-    tensors = {edge.value.name for edge in edges if input_name(model, edge) == name}
-    found = [r["bin_type"] for r in exported.numbers if r["tensor"] in tensors and r["bin"].startswith("inputs/")]
+    edges = [edge for edge in (*model.report.inputs, *model.report.kept) if input_name(model, edge) == name]
+    found = [record["bin_type"] for edge in edges if (record := _numbers(edge, exported))]
     return found[0] if found else ""
 
 
-def _format(layout: str, shapes: list[tuple[str, list[Any]]]) -> str:
+def _format(layout: str, shapes: Iterable[Sequence[Any] | None]) -> str:
     """The layout of inputs with four axes; `ND` where there are none such."""
-    return layout if any(len(shape) == 4 for _, shape in shapes) else "ND"
-
-
-def _node_port(name: str) -> str:
-    return name if ":" in name else f"{name}:0"
+    return layout if any(shape is not None and len(shape) == 4 for shape in shapes) else "ND"
 
 
 def inference_command(model: Model, exported: Exported) -> str | None:
-    """The command that runs the converted cut on the exported inputs; None where the numbers of an input are missing.
+    """The command that runs the converted cut on the exported inputs, in the order that the cut has them.
 
-    Source: the manual of `ais_bench`.
+    None where the numbers of an input are missing, or of a type that ATC cannot be told of (bfloat16 for a model of
+    floats). Source: the manual of `ais_bench`.
     """
-    assert model.report is not None
-    files = [record["bin"] for record in exported.numbers if record["bin"].startswith("inputs/")]
-    if not files or len(files) < len(model.report.inputs) + len(model.report.kept):
+    report = model.report
+    assert report is not None
+    order = {value: place for place, value in enumerate(model.dialect.feeds(model))}
+    edges = [*report.inputs, *report.kept]
+    edges.sort(key=lambda edge: order.get(edge.new or edge.value, len(order)))
+    records = [_numbers(edge, exported) for edge in edges]
+    pairs = zip(edges, records, strict=True)
+    files = [record["bin"] for edge, record in pairs if record is not None and _is_taken(edge, record)]
+    if not files or len(files) < len(records):
         return None
     return f"python3 -m ais_bench --model dump.om --input {shlex.quote(','.join(files))} --output . --outfmt BIN"
+
+
+def _is_taken(edge: Edge, record: dict[str, Any]) -> bool:
+    type = edge.value.type
+    known = isinstance(type, TensorType) and type.element not in (None, "str")
+    own = numpy_dtype(type.element or "").name if isinstance(type, TensorType) and known else record["npy_type"]
+    return record["bin_type"] in ("float16", own)

@@ -38,17 +38,30 @@ def _recorded(offline: OfflineModel) -> list[str]:
 
 def option(command: str, name: str) -> str:
     """The value of an option of a recorded `atc` command line; empty where it is not given."""
-    words = arguments(command)
-    for at, word in enumerate(words):
-        if word == f"--{name}" and at + 1 < len(words):
-            return words[at + 1]
-        if word.startswith(f"--{name}="):
-            return word.partition("=")[2]
-    return ""
+    return options(command).get(name, "")
 
 
-def arguments(command: str) -> list[str]:
-    """The words of a recorded command line; the record has lost its quotes, so a lone one is a letter."""
+def options(command: str) -> dict[str, str]:
+    """The options of a recorded `atc` command line that have values, as ATC reads them, in their order.
+
+    The record has lost its quotes: what follows a value up to the next option belongs to it. A single minus is as
+    good as two, and `-` in a name as `_`. Source: `cmd_flag_info.cc` of the graph engine.
+    """
+    found: dict[str, str] = {}
+    name = ""
+    for word in _words(command):
+        if re.match(r"--?[A-Za-z]{2}", word):
+            name, equals, value = word.lstrip("-").partition("=")
+            name = name.replace("-", "_")
+            if equals:
+                found[name] = value
+        elif name:
+            found[name] = f"{found[name]} {word}" if name in found else word
+    return {name: value for name, value in found.items() if value}
+
+
+def _words(command: str) -> list[str]:
+    """The words of a command line; the record has lost its quotes, so a lone one is a letter."""
     try:
         return shlex.split(command)
     except ValueError:
