@@ -102,6 +102,23 @@ def test_a_saved_model_is_cut(tmp_path: Path) -> None:
     assert not definition(tmp_path / "cut" / "dump.pb").library.function
 
 
+def test_a_keras_model_that_tensorflow_saved_is_frozen(tmp_path: Path) -> None:
+    """TensorFlow 1's loader leaves some of its variables without numbers."""
+    keras, x = tf().keras, normal(2, 8)
+    inputs = keras.layers.Input((8,))
+    net = keras.Model(inputs, keras.layers.Dense(3, name="out")(keras.layers.Dense(5, activation="relu")(inputs)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        tf().saved_model.save(net, str(tmp_path / "saved"))
+    model = load(tmp_path / "saved")
+    assert not any("Variable" in op.type or op.symbols for op in model.main.ops)
+    (tmp_path / "frozen.pb").write_bytes(graph_def(model).bytes())
+    (feed,) = (value.name for value in model.dialect.feeds(model))
+    last = model.main.ops[-1].results[0].name
+    got = run_file(tmp_path / "frozen.pb", {feed: x}, [last])[last]
+    np.testing.assert_allclose(got, net(x).numpy(), rtol=1e-5, atol=1e-5)
+
+
 def test_a_signature_that_is_not_there_is_told_with_those_that_are(tmp_path: Path) -> None:
     class Two(tf().Module):  # type: ignore[misc]
         @tf().function(input_signature=[tf().TensorSpec([2])])

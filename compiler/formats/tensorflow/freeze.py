@@ -6,6 +6,7 @@ the weights that it holds are gone when it ends. `python -m subcut.compiler.form
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import subprocess
@@ -63,7 +64,8 @@ def main(arguments: Sequence[str]) -> int:
 def _frozen(tf: Any, folder: Path, wanted: str) -> tuple[Any, list[str]]:
     """The graph of a SavedModel with its variables as constants, and its outputs.
 
-    By TensorFlow 1's loader, which also reads what TensorFlow 2's trips over.
+    By TensorFlow 1's loader, which also reads what TensorFlow 2's trips over; by that one where the other leaves
+    variables without numbers, as in what `tf.saved_model.save` writes of a Keras 3 model.
     """
     v1 = tf.compat.v1
     with tf.Graph().as_default(), v1.Session() as session:
@@ -76,7 +78,18 @@ def _frozen(tf: Any, folder: Path, wanted: str) -> tuple[Any, list[str]]:
             raise SystemExit(_UNKNOWN_SIGNATURE)
         tensors = [tensor.name for _, tensor in sorted(chosen.outputs.items())]
         definition = session.graph.as_graph_def()
-        return v1.graph_util.convert_variables_to_constants(session, definition, _makers(tensors)), tensors
+        with contextlib.suppress(tf.errors.FailedPreconditionError):
+            return v1.graph_util.convert_variables_to_constants(session, definition, _makers(tensors)), tensors
+    name = next(name for name, signature in signatures.items() if signature is chosen)
+    return _frozen_eagerly(tf, folder, name)
+
+
+def _frozen_eagerly(tf: Any, folder: Path, signature: str) -> tuple[Any, list[str]]:
+    """The same by TensorFlow 2's loader. Its outputs are in the order of their names in the signature too."""
+    convert = internal("python.framework.convert_to_constants").convert_variables_to_constants_v2
+    loaded = tf.saved_model.load(str(folder), _tags(folder))
+    frozen = convert(loaded.signatures[signature], lower_control_flow=False)
+    return frozen.graph.as_graph_def(), [tensor.name for tensor in frozen.outputs]
 
 
 def _makers(tensors: Sequence[str]) -> list[str]:
