@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from subcut.compiler.alignment.numbers import read_numbers, shape_is_known
 from subcut.compiler.alignment.twin import Twin
 from subcut.compiler.device.layouts import LayoutError, contiguous
-from subcut.compiler.errors import SubcutError
+from subcut.compiler.diagnostics import Diagnostic
+from subcut.compiler.errors import SubcutError, UserError
 from subcut.compiler.ir.alignment import CONSTANT, DUMP_DATA, EXACT, GUESS, Alignment, Row
 from subcut.compiler.ir.graph import Model, Value
 from subcut.compiler.ir.types import numpy_dtype
@@ -60,7 +61,10 @@ def export_with_manifest(model: Model, folder: Path, *, link: bool, bin_type: st
 
 
 def export(model: Model, folder: Path, *, link: bool = False, bin_type: str = "float16") -> Exported:
-    """Write `dump_data/`, `inputs/` and `outputs/` of a model that was aligned, into a folder that exists."""
+    """Write `dump_data/`, `inputs/` and `outputs/` of a model that was aligned, into a folder that exists.
+
+    Raises UserError `not-aligned` where an edge cannot be exported that must be, under `--strict`.
+    """
     twin, alignment, report = model.aligner, model.alignment, model.report
     assert isinstance(twin, Twin)
     assert alignment is not None
@@ -74,6 +78,9 @@ def export(model: Model, folder: Path, *, link: bool = False, bin_type: str = "f
     taken = {edge.value: names.get(edge.value, edge.value.name) for edge in report.outputs}
     _export_edges(alignment.inputs, given, folder / "inputs", bin_type, twin, done)
     _export_edges(alignment.outputs, taken, folder / "outputs", bin_type, twin, done)
+    if alignment.strict and done.problems:
+        help = "leave `--strict` out to go on with a warning"
+        raise UserError([Diagnostic("not-aligned", problem, None, (help,)) for problem in done.problems])
     if twin.dumps is not None:
         done.problems += [f"{path.name}: {why}" for path, why in twin.dumps.problems.items()]
     return done
@@ -88,9 +95,11 @@ def _export_dumps(alignment: Alignment, twin: Twin, folder: Path, link: bool, do
     for path in files:
         if link:
             _link(path, folder / path.name)
-        else:
+        elif path.stat().st_size:
             source = SourceFile(path)
             Rope([Span(source, 0, source.size)]).write(folder / path.name)
+        else:
+            (folder / path.name).touch()  # an empty one is damaged, which is told elsewhere
     assert twin.dumps is not None
     mapped = [(path.name, twin.dumps.long_names[path]) for path in files if path in twin.dumps.long_names]
     if mapped:

@@ -30,7 +30,7 @@ class Align(Pass):
             raise user_error("no-offline-model", "there is nothing to align with", help="give an offline model: `--om`")
         if report is None:
             raise user_error("no-selection", "nothing is cut", help="run the pass `cut` before `align`")
-        result = Alignment(warnings=aligner.warnings())
+        result = Alignment(warnings=aligner.warnings(), strict=self.strict)
         result.inputs = _rows(aligner, [edge.value for edge in [*report.inputs, *report.kept]])
         result.outputs = _rows(aligner, [edge.value for edge in report.outputs])
         edges = {row.value for row in result.rows}

@@ -80,9 +80,14 @@ def whole_file(row: Row, path: Path) -> np.ndarray[Any, Any]:
 
 
 def _fitted(array: np.ndarray[Any, Any], row: Row) -> np.ndarray[Any, Any]:
-    """In the shape and element type of the original, where these are known and the count of elements fits."""
-    type = row.value.type
-    shape = _static(row) or (row.reshaped and _solved(row, array.size)) or _sizes(row.shape)
+    """In the shape and element type of the original, where these are known and the count of elements fits.
+
+    Raises LayoutError where the offline model states another count: such numbers are of another model.
+    """
+    type, held = row.value.type, _sizes(row.shape)
+    if held is not None and array.size != _count(held):
+        raise LayoutError(f"{array.shape} is stored, and {held} in the offline model: is it of another model?")
+    shape = _static(row) or (row.reshaped and _solved(row, array.size)) or held
     if shape is not None and array.shape != shape:
         if array.size != _count(shape):
             if row.reshaped or len(array.shape) != len(shape):

@@ -61,8 +61,10 @@ class _Finder:
         row.layout, row.shape = output.origin_layout or output.dump_layout or "", output.origin_shape
         if holder.op.type == "Data":
             aipp = [reader for reader, _ in self.holders.readers.get((holder.op.name, 0), []) if reader.type == "Aipp"]
-            if aipp:
+            if aipp and aipp[0].outputs:
                 row.holder, row.output, row.reason = aipp[0].name, 0, "exact: the input after AIPP"
+                output = aipp[0].outputs[0]  # cropped, and in the layout that the network takes
+                row.layout, row.shape = output.origin_layout or output.dump_layout or "", output.origin_shape
                 return row
         element = value.type.element if isinstance(value.type, TensorType) else None
         stands_for_float = element in _FLOATS or (element is None and self._between_quant(holder))

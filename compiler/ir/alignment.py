@@ -115,6 +115,8 @@ class Alignment:
     inner: list[Row] = field(default_factory=list[Row])
     groups: list[Group] = field(default_factory=list[Group])
     warnings: list[str] = field(default_factory=list[str])
+    strict: bool = False
+    """Whether an edge that turns out to have no numbers is an error."""
 
     @property
     def rows(self) -> list[Row]:

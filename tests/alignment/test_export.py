@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -164,6 +165,32 @@ def test_linked_dump_files_are_the_same_files(devices: Devices, tmp_path: Path) 
     export(device, "prototxt", tmp_path / "out", "--link")
     for path in (tmp_path / "out/dump_data").iterdir():
         assert os.path.samefile(path, device.dumps / path.name)
+
+
+def test_numbers_of_another_model_are_an_error_under_strict(devices: Devices, tmp_path: Path) -> None:
+    other = tmp_path / "other/dumps"
+    other.mkdir(parents=True)
+    for path in devices["onnx"].dumps.glob("*.conv1conv1_relu.*"):
+        shutil.copy(path, other / path.name.replace("conv1conv1_relu", "pool1"))
+    given = [digits("onnx"), "from pool1 to pool1", "--om", devices["onnx"].om, "--dump", other, "-o", tmp_path / "out"]
+    assert "`%pool1` cannot be exported" in subcut(*given).stdout
+    shutil.rmtree(tmp_path / "out")
+    for path in devices["onnx"].dumps.glob("*.conv1conv1_relu.*"):
+        shutil.copy(path, other)
+    assert "error[not-aligned]: `%pool1` cannot be exported" in subcut(*given, "--strict", code=1).stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_empty_dump_file_costs_only_its_own_numbers(devices: Devices, tmp_path: Path) -> None:
+    shutil.copytree(devices["onnx"].dumps, tmp_path / "dumps")
+    (pool,) = (tmp_path / "dumps").glob("*.pool1.*")
+    pool.write_bytes(b"")
+    log = subcut(
+        digits("onnx"), BLOCK, "--om", devices["onnx"].om, "--dump", tmp_path / "dumps", "-o", tmp_path / "out"
+    )
+    assert f"Warning:{pool.name}: " in log.stdout
+    assert (tmp_path / "out/dump_data" / pool.name).read_bytes() == b""
+    assert len(manifest(tmp_path / "out")["numbers"]) == 2
 
 
 def test_outputs_only_dumps_are_enough(tmp_path: Path) -> None:

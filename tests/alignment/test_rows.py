@@ -100,6 +100,16 @@ def test_what_was_reshaped_has_its_own_shape_or_is_not_given_out(tmp_path: Path)
         read_numbers(row, twin.dumps)
 
 
+def test_dumps_of_another_model_are_no_numbers_of_this_one(tmp_path: Path) -> None:
+    """Operators are often called alike; the dump says (1, 16, 4, 4)."""
+    model = chain(tmp_path, ("Relu", "a"))
+    dump(tmp_path / "dumps", "a")
+    out = Out(origin_shape=(1, 24, 4, 4))
+    found, twin = rows(model, [DATA, Offline("Relu", "a", ["x"], outputs=[out])], tmp_path, tmp_path / "dumps")
+    with pytest.raises(LayoutError, match=r"\(1, 16, 4, 4\) is stored, and \(1, 24, 4, 4\) in the offline model"):
+        read_numbers(found["a"], twin.dumps)
+
+
 def test_what_is_gone_is_said_to_be(tmp_path: Path) -> None:
     model = chain(tmp_path, ("Relu", "a"), ("Abs", "b"))
     found, _ = rows(model, [DATA, Offline("Abs", "b", ["x"])], tmp_path)
@@ -149,9 +159,10 @@ def test_an_image_that_the_device_preprocesses(tmp_path: Path) -> None:
     model = chain(tmp_path, ("Relu", "a"))
     image = Offline("Data", "x", [""], outputs=[Out(type_name="UINT8", layout="NHWC")])
     with_aipp, _ = rows(
-        model, [image, Offline("Aipp", "aipp_0", ["x"], []), Offline("Relu", "a", ["aipp_0"])], tmp_path
+        model, [image, Offline("Aipp", "aipp_0", ["x"], [], DATA.outputs), Offline("Relu", "a", ["aipp_0"])], tmp_path
     )
     assert (with_aipp["x"].holder, with_aipp["x"].reason) == ("aipp_0", "exact: the input after AIPP")
+    assert (with_aipp["x"].layout, with_aipp["x"].shape) == ("NCHW", (1, 16, 4, 4))
     without, _ = rows(model, [image, Offline("Relu", "a", ["x"])], tmp_path)
     assert (without["x"].kind, without["x"].reason) == (
         QUANTISED,
