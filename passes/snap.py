@@ -44,6 +44,7 @@ class Snap(Pass):
         if snapped is None:
             message = f"`snap {direction}` leaves nothing of the selection"
             raise user_error("nothing-left", message, help="select more, or `snap outward`")
+        _refuse_inside(model.aligner, snapped)
         changed = list(snapped.ops) != list(selection.ops)
         model.selection = snapped
         return changed
@@ -63,9 +64,10 @@ def _refuse_inside(aligner: Aligner, selection: Selection) -> None:
 
 def _way_out(aligner: Aligner, selection: Selection, direction: str) -> str:
     found = _Snapping(aligner, selection).run(direction)
-    if found is None:
+    entering = [] if found is None else _Snapping(aligner, found).entering()
+    if found is None or any(row is not None and row.kind == INSIDE for row in map(aligner.row, entering)):
         return ""
-    values = [f"`%{value.name}`" for value in _Snapping(aligner, found).entering()][:3]
+    values = [f"`%{value.name}`" for value in entering][:3]
     return f"`; snap {direction}` cuts at {', '.join(values) or 'no input'} instead ({len(found.ops)} operators)"
 
 
@@ -81,7 +83,10 @@ class _Snapping:
         self.ends = None if selection.ends is None else dict(selection.ends)
 
     def run(self, direction: str) -> Selection | None:
-        """Move edges until all fit, or none can move any more; None where nothing is left."""
+        """Move edges until all fit, or none can move any more; None where nothing is left.
+
+        Every step takes operators in, or leaves some out, or its edge is not tried again: there is an end to it.
+        """
         step = self._outward if direction == OUTWARD else self._inward
         tried: set[tuple[Value, bool]] = set()
         while self.ops:
@@ -90,8 +95,10 @@ class _Snapping:
             if not unfit:
                 ordered = dict.fromkeys(op for op in self.graph.ops if op in self.ops)
                 return replace(self.selection, ops=ordered, entries=self.entries, ends=self.ends)
-            tried.add(unfit[0])
+            before = len(self.ops)
             step(*unfit[0])
+            if len(self.ops) == before:
+                tried.add(unfit[0])
         return None
 
     def entering(self) -> list[Value]:
@@ -123,18 +130,20 @@ class _Snapping:
 
     def _outward(self, value: Value, enters: bool) -> None:
         members = self._members(self.aligner.row(value))
+        if all(op in self.ops for op in members):
+            members = []
         producer = value.producer
         if enters:
             self.entries.pop(value, None)
             self._add(members or ([] if producer is None else [producer]))
             return
         added = members or [op for op in value.consumers() if op.graph is self.graph]
-        if not added:
-            return
         self._add(added)
         if self.ends is not None:
-            self.ends.pop(value, None)
-            self.ends.update(dict.fromkeys(v for v in _results(added) if self._ends(v, added)))
+            further = [v for v in _results(added) if v is not value and self._ends(v, added)]
+            if further or (len(self.ends) > 1 and not value.uses):  # else there would be no output
+                self.ends.pop(value, None)
+                self.ends.update(dict.fromkeys(further))
 
     def _ends(self, value: Value, added: list[Op]) -> bool:
         """Whether a result of what was taken in is an end: it leaves, or nobody reads it and it is stored."""
@@ -144,9 +153,9 @@ class _Snapping:
         self.ops.update(dict.fromkeys(op for op in ops if op.graph is self.graph))
 
     def _inward(self, value: Value, enters: bool) -> None:
-        members = self._members(self.aligner.row(value))
-        near = [op for op in value.consumers() if op in self.ops] if enters else [value.producer]
-        gone = [op for op in members or near if op is not None and op in self.ops]
+        members = [op for op in self._members(self.aligner.row(value)) if op in self.ops]
+        near = value.consumers() if enters else [value.producer]
+        gone = members or [op for op in near if op is not None and op in self.ops]
         self.entries.pop(value, None)
         for op in gone:
             del self.ops[op]

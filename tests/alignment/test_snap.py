@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 
+import onnx
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from onnx import helper
 from support.models import digits, shared
+from support.offline import Offline, Out, om
 
 import subcut
 from subcut.compiler.alignment.twin import TwinOptions, attach
 from subcut.compiler.errors import UserError
-from subcut.compiler.ir.alignment import CONSTANT
+from subcut.compiler.ir.alignment import CONSTANT, INSIDE
 from subcut.compiler.ir.graph import Model
 from subcut.compiler.pipeline import Pipeline
 from subcut.emulator.emulate import Emulated
@@ -96,3 +102,62 @@ def test_any_selection_ends_up_between_stored_tensors(direction: str, seed: int,
         assert row.kind == CONSTANT or (row.aligned and not row.missing), (
             f"{selection}: %{edge.value.name} {row.reason}"
         )
+
+
+FORMS = ["from a{0} to a{1}", "to a{1}", "from a{0}", "a{0}, a{1}"]
+
+
+@st.composite
+def fused(draw: st.DrawFn) -> tuple[list[list[int]], list[int]]:
+    """What each operator of a network reads (-1: the input), and which offline operator it went into, if any."""
+    count = draw(st.integers(3, 9))
+    reads = [draw(st.lists(st.integers(max(-1, at - 4), at - 1), min_size=1, max_size=2)) for at in range(count)]
+    return reads, draw(st.lists(st.integers(0, count // 2), min_size=count, max_size=count))
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(network=fused(), form=st.sampled_from(FORMS), data=st.data())
+def test_no_cut_starts_inside_whatever_was_fused(
+    network: tuple[list[list[int]], list[int]], form: str, data: st.DataObject, tmp_path: Path
+) -> None:
+    """Also where several tensors leave what was fused, so that some edges have nowhere to go."""
+    reads, groups = network
+    model = subcut.load(_saved(reads, tmp_path / "net.onnx"))
+    twin = attach(model, TwinOptions(om(tmp_path / "net.om", _compiled(groups))))
+    start, end = sorted(data.draw(st.lists(st.integers(0, len(reads) - 1), min_size=2, max_size=2, unique=True)))
+    selection = form.format(start, end) + data.draw(st.sampled_from(["", "; snap outward", "; snap inward"]))
+    code = ""
+    try:
+        snapped(model, selection)
+    except UserError as refused:
+        code = refused.code
+    if code:
+        assert code in {"inside-fused", "disconnected-selection", "nothing-left"}
+        return
+    assert model.report is not None
+    for edge in model.report.inputs:
+        row = twin.row(edge.value)
+        assert row is not None
+        assert row.kind != INSIDE, (selection, edge.value.name, row.reason)
+
+
+def _saved(reads: list[list[int]], path: Path) -> Path:
+    names = {-1: "x", **{at: f"a{at}" for at in range(len(reads))}}
+    nodes = [
+        helper.make_node("Sum", [names[one] for one in some], [names[at]], name=names[at])
+        for at, some in enumerate(reads)
+    ]
+    read = {one for some in reads for one in some}
+    ends = [helper.make_tensor_value_info(name, 1, None) for at, name in names.items() if at not in read and at >= 0]
+    graph = helper.make_graph(nodes, "net", [helper.make_tensor_value_info("x", 1, [1, 16, 4, 4])], ends)
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)]), path)
+    return path
+
+
+def _compiled(groups: list[int]) -> list[Offline]:
+    """An offline operator a group, that names the origin of its output where there is only one."""
+    ops = [Offline("Data", "x", [""])]
+    for group in dict.fromkeys(groups):
+        members = [f"a{at}" for at, one in enumerate(groups) if one == group]
+        ops.append(Offline("F", f"f{group}", ["x"], members, [Out(members[0] if len(members) == 1 else None)]))
+    return ops
