@@ -1,0 +1,127 @@
+"""The two sides of a comparison: a device's dump tree, or a folder of `.npy` files; what each has of a tensor."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from subcut.analysis.compare.fitting import Side
+from subcut.analysis.compare.rules import NotComparable
+from subcut.compiler.device.dumps.slices import WholeTensor, combine
+from subcut.compiler.device.dumps.tree import DumpTree
+from subcut.compiler.device.layouts import LayoutError, decode
+from subcut.compiler.errors import ModelError, user_error
+
+if TYPE_CHECKING:
+    from subcut.compiler.device.dumps.tree import Entry
+
+_SINGLE = ("BF16", "UINT1")
+"""Types that the accuracy tool turns into float32 or takes apart before it says their type."""
+_LOW = ("FLOAT8_E4M3FN", "FLOAT8_E5M2", "HIFLOAT8")
+_SMALL = 1 << 20
+"""Files up to this size are read, not mapped."""
+
+
+@dataclass(frozen=True)
+class Dumped:
+    """What a device stored of one run of an operator."""
+
+    path: str
+    inputs: list[WholeTensor] = field(default_factory=list[WholeTensor])
+    outputs: list[WholeTensor] = field(default_factory=list[WholeTensor])
+    problems: tuple[str, ...] = ()
+
+    def tensors(self, direction: str) -> list[WholeTensor]:
+        """Those that it read, or those that it made."""
+        return self.inputs if direction == "input" else self.outputs
+
+
+@dataclass(frozen=True)
+class Golden:
+    """A ground-truth file, read."""
+
+    path: str
+    array: Any
+    """Flat; of a large file, mapped."""
+    shape: tuple[int, ...]
+
+
+def open_side(path: Path, likely: tuple[str, ...] = ()) -> DumpTree:
+    """Index a side. Raises UserError where it holds both kinds of files, or none."""
+    tree = DumpTree.open(path, likely=likely)
+    if tree.counts["dump"] and tree.counts["truth"]:
+        raise user_error(
+            "bad-arguments",
+            f"`{tree.execution.folder}` holds dump files of a device and ground truth, {tree.counts['dump']} and "
+            f"{tree.counts['truth']} files",
+            help="give each a folder of its own",
+        )
+    if not tree.counts["dump"] and not tree.counts["truth"]:
+        raise user_error("no-dump-files", f"`{tree.execution.folder}` holds no file with the numbers of a tensor")
+    return tree
+
+
+def is_truth(tree: DumpTree) -> bool:
+    """Whether a side is a folder of `.npy` files."""
+    return bool(tree.counts["truth"])
+
+
+def read_run(entry: Entry) -> Dumped:
+    """Read the dump file of a run of an operator, or its slices. Raises ModelError."""
+    whole = combine(entry)
+    problems = (*(problem for file in whole.files for problem in file.problems), *whole.problems)
+    return Dumped(real(entry.path), whole.inputs, whole.outputs, problems)
+
+
+def real(path: Path) -> str:
+    """A path as the accuracy tool prints it."""
+    return os.path.join(os.path.realpath(path.parent), path.name)
+
+
+def side_of(tensor: WholeTensor) -> Side:
+    """A stored tensor's numbers. Raises NotComparable where they cannot be read."""
+    like = tensor.like
+    if 0 in tensor.shape:
+        import numpy as np
+
+        array: Any = np.zeros(0)
+    else:
+        try:
+            array = decode(tensor.buffer().data, like.type_name, tensor.shape)
+        except LayoutError as error:
+            raise NotComparable(note=str(error)) from None
+    kind = "float32" if like.type_name == "BF16" else "float64" if like.type_name in _LOW else None
+    flat = array.reshape(-1) if kind is None else array.reshape(-1).astype(kind)
+    return Side(flat, tensor.shape, like.layout, tuple(like.original_shape or ()), like.group)
+
+
+def truth_path(tree: DumpTree, name: str, index: int) -> Path:
+    """The ground-truth file of an original tensor. Raises NotComparable."""
+    found = tree.find_truth(name, index)
+    if not found:
+        raise NotComparable(missing=True, note=f"no ground truth for {name}:{index}")
+    return found[-1].path
+
+
+def read_truth(path: Path) -> Golden:
+    """A ground-truth file. Raises NotComparable where it is none of numbers."""
+    import numpy as np
+
+    try:
+        large = path.suffix == ".npy" and path.stat().st_size > _SMALL
+        array: Any = np.load(path, mmap_mode="r" if large else None, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise NotComparable(note=f"{path} cannot be read: {error}") from None
+    if path.suffix != ".npy" or array.dtype.kind not in "biufcV" or array.dtype.names:
+        raise NotComparable(note=f"{path} holds no numbers")
+    if array.dtype.kind == "V":
+        raise NotComparable(note=f"{path} says nothing of its element type: write float32")
+    return Golden(real(path), array.reshape(-1), tuple(array.shape))
+
+
+def explained(error: ModelError) -> str:
+    """What is wrong with a dump file, in one line."""
+    place = f", byte {error.offset}" if error.offset is not None else ""
+    return f"{error.path}{place}: {error.message}"
