@@ -16,7 +16,7 @@ from subcut.compiler.alignment.quantised import translated
 from subcut.compiler.alignment.rows import all_rows, members
 from subcut.compiler.alignment.stored import Dumps
 from subcut.compiler.device.dumps.tree import DumpTree
-from subcut.compiler.errors import user_error
+from subcut.compiler.errors import ModelError, user_error
 from subcut.compiler.formats.ascend.offline import OfflineModel, read_offline
 from subcut.compiler.ir import alignment as kinds
 from subcut.compiler.ir.alignment import Group, Row, Stored
@@ -68,6 +68,7 @@ class Twin:
         self.dumps = Dumps(tree, self.holders) if tree is not None else None
         self.rows = all_rows(model, self.holders)
         self._names = model.dialect.compiled_names(model.main)
+        self._graph = model.main
         self._members = members(model.main, self._names)
         self._place = {op: place for place, op in enumerate(model.main.ops)}
         self._whole = self._whole_files()
@@ -98,7 +99,17 @@ class Twin:
         row = self.rows.get(value)
         if row is not None and row.aligned and row.stored is None and not row.missing:
             self._look_up(row)
-        return row
+        return row or self._elsewhere(value)
+
+    def _elsewhere(self, value: Value) -> Row | None:
+        """What there is to say of a tensor of a body or a function; None for one that the model did not have."""
+        producer = value.producer
+        if producer is not None and producer.graph is self._graph:
+            return None
+        if producer is not None and self.model.dialect.is_stored(producer):
+            return Row(value, value.name, 0, kinds.CONSTANT, "constant: comes with the model")
+        reason = "not looked for: it is inside a body or a function, and the main graph only is aligned"
+        return Row(value, value.name, 0, kinds.ABSENT, reason)
 
     def _look_up(self, row: Row) -> None:
         port = row.holder, row.output
@@ -108,6 +119,9 @@ class Twin:
 
     def _whole_files(self) -> dict[tuple[str, int], Stored]:
         """The offline tensors that are in files of their own: what the whole model was fed, and answered."""
+        for path in (*self.options.fed, *self.options.answers):
+            if not path.is_file():
+                raise ModelError(path, "is not a file" if path.exists() else "no such file")
         inputs = [op for op in self.holders.model.ops if op.type in ("Data", "AippData")]
         outputs = [port for op in self.holders.model.ops if op.type == "NetOutput" for port in data_inputs(op)]
         found = {

@@ -75,6 +75,9 @@ def twin_options(args: argparse.Namespace) -> TwinOptions | None:
             raise user_error("no-offline-model", f"`--{given[0]}` needs the offline model too", help="`--om net.om`")
         return None
     execution = {name: value for name in EXECUTION if (value := getattr(args, f"dump_{name}")) is not None}
+    if args.dump is None and (execution or args.golden):
+        name = "golden" if args.golden else f"dump-{next(iter(execution)).replace('_', '-')}"
+        raise user_error("bad-arguments", f"`--{name}` needs the device's dumps too", help="`--dump DIR`")
     return TwinOptions(
         args.om, args.dump, args.quant, execution, fed=tuple(args.fed), golden=args.golden, answers=tuple(args.answer)
     )

@@ -267,6 +267,19 @@ def test_a_device_without_an_offline_model_is_the_user_s_mistake(devices: Device
     assert told.startswith("error[not-an-original]")
 
 
+@pytest.mark.parametrize("option", ["--fed", "--answer"])
+def test_files_of_the_ends_that_are_not_there(option: str, devices: Devices, tmp_path: Path) -> None:
+    given = ["align", digits("onnx"), "--om", devices["onnx"].om, option]
+    assert subcut(*given, tmp_path / "none.bin", code=2).stderr.startswith("error[bad-model]: no such file")
+    assert subcut(*given, tmp_path, code=2).stderr.startswith("error[bad-model]: is not a file")
+
+
+@pytest.mark.parametrize("option", ["--golden", "--dump-model-id"])
+def test_options_of_dumps_want_dumps(option: str, devices: Devices) -> None:
+    told = subcut("align", digits("onnx"), "--om", devices["onnx"].om, option, "7", code=1).stderr
+    assert told.startswith(f"error[bad-arguments]: `{option}` needs the device's dumps too")
+
+
 def test_align_lists_every_tensor(devices: Devices) -> None:
     given = ["--om", devices["onnx"].om, "--dump", devices["onnx"].dumps]
     told = subcut("align", digits("onnx"), *given).stdout
