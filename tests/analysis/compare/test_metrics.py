@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from support.oracle_metrics import LEFT, RIGHT, metrics
@@ -60,14 +60,14 @@ def test_lengths(count: int) -> None:
 
 @st.composite
 def arrays(draw: st.DrawFn) -> tuple[Any, Any]:
-    shape = draw(hnp.array_shapes(min_dims=0, max_dims=3, max_side=6))
+    shape = draw(hnp.array_shapes(min_dims=0, max_dims=3, max_side=4))
     kinds = draw(st.sampled_from(KINDS)), draw(st.sampled_from(KINDS))
     left, right = (draw(hnp.arrays(kind, shape)) for kind in kinds)
     return left, right
 
 
-@settings(max_examples=5, deadline=None)
-@given(st.lists(arrays(), min_size=20, max_size=40))
+@settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(arrays(), min_size=10, max_size=20))
 def test_any_pair(pairs: list[tuple[Any, Any]]) -> None:
     check(pairs)
 
