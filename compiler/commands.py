@@ -103,7 +103,7 @@ def input_name(model: Model, edge: Edge) -> str:
     """What ATC calls an input: the layer, the node, or the graph input."""
     value = edge.new or edge.value
     if model.dialect.name == "onnx" or value.producer is None:
-        return value.name
+        return model.dialect.compiled_input(value)
     return value.producer.name
 
 

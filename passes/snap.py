@@ -30,7 +30,7 @@ class Snap(Pass):
     name: ClassVar[str] = "snap"
 
     def apply(self, model: Model) -> bool:
-        """Change `model.selection`. Raises UserError `inside-fused`, `nothing-left`."""
+        """Change `model.selection`. Raises UserError `inside-fused`, `nothing-left`, `not-aligned`."""
         selection, options = model.selection, model.options or CutOptions()
         if selection is None:
             raise user_error("no-selection", "nothing is selected", help="run the pass `select` before `snap`")
@@ -40,6 +40,9 @@ class Snap(Pass):
         if not direction:
             _refuse_inside(model.aligner, selection)
             return False
+        if selection.graph is not model.main:
+            message = f"`snap {direction}` knows what a device stored of the main graph only"
+            raise user_error("not-aligned", message, help="leave it out, or select operators of the main graph")
         snapped = _Snapping(model.aligner, selection).run(direction)
         if snapped is None:
             message = f"`snap {direction}` leaves nothing of the selection"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from subcut.compiler.alignment.holders import Holder, Holders, Key
@@ -21,7 +22,7 @@ def all_rows(model: Model, holders: Holders) -> dict[Value, Row]:
     """A row for every tensor of the main graph, in topological order."""
     finder = _Finder(model, holders)
     graph = model.main
-    rows = {value: finder.row(value, value.name, 0) for value in graph.inputs}
+    rows = {value: finder.row(value, model.dialect.compiled_input(value), 0) for value in graph.inputs}
     finder.rows = rows
     for op in graph.topological():
         for value in op.results:
@@ -38,6 +39,8 @@ class _Finder:
         self._constant: dict[Op, bool] = {}
         self._leaving: dict[str, list[Key]] = {}
         self._members = members(model.main, self.names)
+        self._called = Counter(self.names.values())
+        self._called.update(map(self.dialect.compiled_input, model.main.inputs))
 
     def row(self, value: Value, name: str, index: int) -> Row:
         """What becomes of one tensor."""
@@ -46,6 +49,9 @@ class _Finder:
             self.dialect.is_stored(producer) or is_constant(producer, self.dialect, self._constant)
         ):
             return Row(value, name, index, kinds.CONSTANT, "constant: comes with the model")
+        if name and self._called[name] > 1 and name in self.holders.covering:
+            reason = f"ambiguous: {self._called[name]} operators or inputs of the model are called `{name}`"
+            return Row(value, name, index, kinds.AMBIGUOUS, reason)
         found = self.holders.find((name, index))
         if len(found) == 1:
             return self._held(value, name, index, found[0])

@@ -90,7 +90,7 @@ class Aligner(Protocol):
     """What was found out about a model and its offline twin; knows every tensor of the model as it was read."""
 
     def row(self, value: Value) -> Row | None:
-        """Where `value` lies; None for a constant."""
+        """Where `value` lies; None for one that the model did not have when it was read."""
         ...
 
     def groups(self, ops: Sequence[Op]) -> list[Group]:

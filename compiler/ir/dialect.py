@@ -68,6 +68,10 @@ class Dialect(ABC):
         """What Ascend's offline compiler (ATC) calls the operators of `graph`, before it fuses them."""
         return {op: op.name for op in graph.ops}
 
+    def compiled_input(self, value: Value) -> str:
+        """What ATC calls an input of the main graph that no operator stands for."""
+        return value.name
+
     forwarding: frozenset[str] = frozenset()
     """Operators whose first result has the numbers of their first operand, in the same order."""
 

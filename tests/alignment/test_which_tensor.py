@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import pytest
 from onnx import helper
 from support.offline import Offline, Out, om
 from support.onnx_graphs import model as onnx_model
@@ -17,7 +18,10 @@ from subcut.compiler.alignment.stored import places
 from subcut.compiler.alignment.twin import Twin, TwinOptions, attach
 from subcut.compiler.device.dumps.names import make_name
 from subcut.compiler.device.dumps.writer import NewDump, NewTensor, write_dump
-from subcut.compiler.ir.alignment import AMBIGUOUS, EXACT, Row
+from subcut.compiler.errors import UserError
+from subcut.compiler.ir.alignment import ABSENT, AMBIGUOUS, EXACT, Row
+from subcut.compiler.ir.graph import Model
+from subcut.compiler.pipeline import standard
 
 SHAPE = (1, 2, 3, 4)
 ND = {"layout": "NCHW", "shape": SHAPE, "origin_shape": SHAPE}
@@ -169,3 +173,57 @@ def test_the_gear_that_ran_is_the_one_that_was_dumped(tmp_path: Path) -> None:
     assert row is not None
     assert read_numbers(row, twin.dumps).max() == 7
     assert [group.holder for group in twin.groups(list(twin.model.main.ops))] == ["a_ascend_mbatch_batch_1", both]
+
+
+def test_a_blob_of_the_header_that_is_written_in_place_is_still_the_input(tmp_path: Path) -> None:
+    net = 'name: "n" input: "x" input_dim: 1 input_dim: 16 input_dim: 4 input_dim: 4\n'
+    net += 'layer { name: "r" type: "ReLU" bottom: "x" top: "x" }\n'
+    (tmp_path / "net.prototxt").write_text(net)
+    found, _ = aligned(tmp_path, tmp_path / "net.prototxt", [DATA, Offline("Relu", "r", ["x"])])
+    assert [(name, row.kind, row.holder) for name, row in found.items()] == [("x:0", EXACT, "x"), ("x", EXACT, "r")]
+
+
+def test_operators_of_one_name_are_not_told_apart(tmp_path: Path) -> None:
+    """A node may be called as ATC calls another one that has no name, and two nodes alike."""
+    nodes = [
+        helper.make_node("Relu", ["x"], ["a"]),
+        helper.make_node("Relu", ["a"], ["b"], name="Relu_0"),
+        helper.make_node("Abs", ["b"], ["c"], name="c"),
+    ]
+    info = helper.make_tensor_value_info
+    graph = helper.make_graph(nodes, "net", [info("x", 1, SHAPE)], [info("c", 1, SHAPE)])
+    onnx.save(onnx_model(graph), tmp_path / "net.onnx")
+    ops = [DATA, Offline("Relu", "Relu_0", ["x"]), Offline("Abs", "c", ["Relu_0"])]
+    found, _ = aligned(tmp_path, tmp_path / "net.onnx", ops)
+    assert [(found[name].kind) for name in "abc"] == [AMBIGUOUS, AMBIGUOUS, EXACT]
+    assert found["a"].reason == "ambiguous: 2 operators or inputs of the model are called `Relu_0`"
+
+
+@pytest.fixture
+def branching(tmp_path: Path) -> Model:
+    """`y = If(c, Abs(Relu(x)), Neg(x))`, and an offline model of its input alone."""
+    info = helper.make_tensor_value_info
+    steps = [helper.make_node("Relu", ["x"], ["p"], name="p"), helper.make_node("Abs", ["p"], ["q"], name="q")]
+    then = helper.make_graph(steps, "then", [], [info("q", 1, SHAPE)])
+    other = helper.make_graph([helper.make_node("Neg", ["x"], ["r"], name="r")], "else", [], [info("r", 1, SHAPE)])
+    node = helper.make_node("If", ["c"], ["y"], name="if", then_branch=then, else_branch=other)
+    inputs = [info("c", onnx.TensorProto.BOOL, []), info("x", 1, SHAPE)]
+    onnx.save(onnx_model(helper.make_graph([node], "net", inputs, [info("y", 1, SHAPE)])), tmp_path / "net.onnx")
+    model = subcut.load(tmp_path / "net.onnx")
+    attach(model, TwinOptions(om(tmp_path / "net.om", [DATA])))
+    return model
+
+
+def test_tensors_of_a_body_have_rows_too(branching: Model) -> None:
+    standard("from p to q", align=True).run(branching)
+    assert branching.alignment is not None
+    found = {row.value.name: (row.kind, row.reason) for row in branching.alignment.rows}
+    reason = "not looked for: it is inside a body or a function, and the main graph only is aligned"
+    assert found == {"x": (EXACT, "exact: unchanged name"), "p": (ABSENT, reason), "q": (ABSENT, reason)}
+
+
+@pytest.mark.parametrize("more", ["from p to q; snap outward", "from p to q"])
+def test_a_cut_in_a_body_is_not_taken_for_aligned(more: str, branching: Model) -> None:
+    with pytest.raises(UserError) as refused:
+        standard(more, align=True, strict=True).run(branching)
+    assert refused.value.code == "not-aligned"

@@ -85,6 +85,10 @@ class CaffeDialect(Dialect):
             names[op] = f"{op.name}_same_{before}" if before else op.name
         return names
 
+    def compiled_input(self, value: Value) -> str:
+        """The blob, whoever writes it in place later."""
+        return blob_of(value).decode(errors="replace")
+
     def has_side_effect(self, op: Op) -> bool:
         """`HDF5Output` writes a file."""
         return op.type == "HDF5Output"
