@@ -36,12 +36,12 @@ class UserError(SubcutError):
 class MissingExtra(UserError):
     """A framework is needed that is not installed."""
 
-    def __init__(self, package: str, extra: str, purpose: str) -> None:
+    def __init__(self, package: str, extra: str, purpose: str, help: str = "") -> None:
         super().__init__(
             Diagnostic(
                 "missing-extra",
                 f"`{package}` is needed to {purpose} and is not installed",
-                help=[f"pip install 'subcut[{extra}]'"],
+                help=[help or f"pip install 'subcut[{extra}]'"],
             )
         )
 

@@ -139,7 +139,7 @@ class Verifier:
         for free in FREE_DIMS if any(_is_free(type) for v, type in stated.items() if v.name not in given) else (1,):
             random = np.random.default_rng(self.seed)
             feeds = {
-                value.name: given[value.name] if value.name in given else _random(value.name, type, random, free)
+                value.name: given[value.name] if value.name in given else random_numbers(value.name, type, random, free)
                 for value, type in stated.items()
             }
             try:
@@ -229,7 +229,7 @@ def _is_free(type: Type | None) -> bool:
     return any(not isinstance(dim, int) and place > 0 for place, dim in _dims(type))
 
 
-def _random(name: str, type: Type | None, random: np.random.Generator, free: int) -> np.ndarray[Any, Any]:
+def random_numbers(name: str, type: Type | None, random: np.random.Generator, free: int) -> np.ndarray[Any, Any]:
     """Random numbers for an input; a first dimension that is unknown is 1, others are `free`."""
     import numpy as np
 

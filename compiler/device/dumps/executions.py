@@ -92,7 +92,7 @@ def _look(folder: Path, seen: set[tuple[int, int]]) -> tuple[list[str], int, boo
 
 
 def _is_dump(name: str) -> bool:
-    return name.isdecimal() or parse_name(name) is not None or parse_truth(name) is not None
+    return name.removesuffix(".npy").isdecimal() or parse_name(name) is not None or parse_truth(name) is not None
 
 
 def labels(parts: Sequence[str]) -> tuple[str, str, str, str, str]:

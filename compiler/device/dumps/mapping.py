@@ -54,15 +54,16 @@ def _add(found: dict[str, str], line: str) -> str:
     return ""
 
 
-def writable(folder: Path, name: str, longest: int = LONGEST) -> Path:
+def writable(folder: Path, name: str, longest: int = LONGEST, ending: str = "") -> Path:
     """Where to write a file that is to be called `name`: there, or under a hash that `mapping.csv` then explains.
 
+    The hash has the `ending`, by which tools tell ground truth.
     The runtime's hash is its standard library's; readers only look the number up, and so any other does.
     """
     raw = os.fsencode(name)
     if len(raw) <= longest:
         return folder / name
-    short = str(int.from_bytes(hashlib.blake2b(raw, digest_size=8).digest(), "little"))
+    short = str(int.from_bytes(hashlib.blake2b(raw, digest_size=8).digest(), "little")) + ending
     with (folder / FILE).open("a", encoding="utf-8", errors="surrogateescape", newline="\n") as file:
         file.write(f"{short},{name}\n")
     return folder / short

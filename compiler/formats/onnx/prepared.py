@@ -117,7 +117,7 @@ RANDOM = frozenset("RandomNormal RandomNormalLike RandomUniform RandomUniformLik
 
 def _count(shape: Sequence[Any] | None) -> int:
     count = 1
-    for size in shape or ():
+    for size in shape if shape is not None else ():
         count *= int(size)
     return count
 

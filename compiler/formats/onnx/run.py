@@ -96,6 +96,8 @@ def session_of(content: bytes, folder: str = "", *, frugal: bool = False) -> tup
     options.use_deterministic_compute = True
     options.log_severity_level = 4
     options.enable_cpu_mem_arena = options.enable_mem_pattern = not frugal
+    if frugal:  # runs what only asks for a shape at once, where the default leaves it to the end
+        options.execution_order = runtime.ExecutionOrder.PRIORITY_BASED
     if folder:
         options.add_session_config_entry(_FOLDER, folder)
     try:

@@ -47,7 +47,7 @@ class Prepared:
             vague = [name for name, count in counts.items() if count is None]
             with self._graph.as_default():
                 asked = [tf.size(tensors[name], out_type=tf.int64) for name in vague]
-            found = self._session.run(asked, run.feed_dict) if asked else []
+            found: list[Any] = self._session.run(asked, run.feed_dict) if asked else []
         counts.update(zip(vague, map(int, found), strict=True))
         return {name: count * max(tensors[name].dtype.size or 0, 1) for name, count in counts.items()}
 

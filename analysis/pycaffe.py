@@ -1,0 +1,121 @@
+"""The real Caffe as the framework: its Python interface, in a process of its own that writes each tensor when it is."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from subcut.compiler.errors import MissingExtra, user_error
+from subcut.compiler.formats import ReadOptions
+from subcut.compiler.ir.graph import Model, Op, Value
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Array = np.ndarray[Any, Any]
+
+PYTHON = "SUBCUT_PYCAFFE"
+"""The variable of the environment that names the Python that has Caffe; else it is this one."""
+_WORKER = Path(__file__).with_name("pycaffe_worker.py")
+_NO_CAFFE, _REFUSED = 3, 4
+
+
+class PyCaffe:
+    """A net ready to be run in Caffe; see `subcut.compiler.formats.Prepared`.
+
+    Layers run one by one, and what a layer wrote is saved before the next one may write over it: so every version of
+    a blob that layers work on in place is had. Raises MissingExtra without Caffe.
+    """
+
+    def __init__(self, model: Model, feeds: Mapping[str, Array], scratch: Path, options: ReadOptions) -> None:
+        self.drawn = list[Op]()
+        self.version = ""
+        self._model, self._feeds, self._options = model, feeds, options
+        self._values = {value.name: value for value in model.main.values()}
+        self._folder = tempfile.TemporaryDirectory(dir=scratch, prefix=".caffe-")
+        self._files: dict[str, Path] = {}
+
+    def sizes(self, fetch: Sequence[str]) -> dict[str, int | None]:
+        """Nothing of it is in this process: the numbers wait in files."""
+        self._run(fetch)
+        return {name: path.stat().st_size for name, path in self._files.items()}
+
+    def overhead(self) -> int:
+        """Caffe has its own process."""
+        return 0
+
+    def run(self, fetch: Sequence[str]) -> Iterator[tuple[str, Any]]:
+        """What the process wrote."""
+        from subcut.compiler.number_files import read_npy
+
+        for name in fetch:
+            path = self._files.pop(name)
+            yield name, read_npy(path)
+            path.unlink()
+
+    def close(self) -> None:
+        """Delete what is left of its files."""
+        self._folder.cleanup()
+
+    def _run(self, fetch: Sequence[str]) -> None:
+        folder = Path(self._folder.name)
+        job = folder / "job.json"
+        job.write_text(json.dumps(self._job(fetch, folder)))
+        python = os.environ.get(PYTHON) or sys.executable
+        try:
+            done = subprocess.run([python, str(_WORKER), str(job)], capture_output=True, text=True, check=False)
+        except OSError as error:
+            raise user_error("run-failed", f"`{python}` ({PYTHON}) cannot be started: {error.strerror}") from None
+        said = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+        if done.returncode == _NO_CAFFE:
+            help = f"set {PYTHON} to a Python that has it, or leave out `--framework`: the net is lowered to ONNX"
+            raise MissingExtra("caffe", "", "run the net in Caffe itself", help)
+        if done.returncode:  # Caffe aborts the process where a check of its own fails
+            raise user_error("run-failed", f"Caffe does not run the net: {said}")
+        self.version = f"caffe {done.stdout.strip().splitlines()[-1]}"
+
+    def _job(self, fetch: Sequence[str], folder: Path) -> dict[str, Any]:
+        """What the process is to do: files, inputs by blob, and for each layer (name, occurrence) its tops' files."""
+        import numpy as np
+
+        inputs: dict[str, str] = {}
+        for number, (name, array) in enumerate(self._feeds.items()):
+            path = folder / f"input{number}.npy"
+            np.save(path, np.asarray(array, np.float32))
+            inputs[_blob(self._values[name])] = str(path)
+        layers: dict[Op, list[tuple[int, str]]] = {}
+        for number, name in enumerate(fetch):
+            value, file = self._values[name], f"{number}.npy"
+            if value.producer is None:
+                continue
+            layers.setdefault(value.producer, []).append((value.index, file))
+            self._files[name] = folder / file
+        files = [source.path for source in self._model.sources]
+        weights = next((str(path) for path in files[1:] if path.suffix == ".caffemodel"), None)
+        return {
+            "net": str(files[0]),
+            "weights": weights or (str(self._options.weights) if self._options.weights else None),
+            "phase": self._options.phase,
+            "inputs": inputs,
+            "folder": str(folder),
+            "layers": [[op.name, number, layers[op]] for op, number in self._occurrences() if op in layers],
+        }
+
+    def _occurrences(self) -> Iterator[tuple[Op, int]]:
+        """Every layer, and how many of its name are before it."""
+        seen: dict[str, int] = {}
+        for op in self._model.main.ops:
+            number = seen.get(op.name, 0)
+            seen[op.name] = number + 1
+            yield op, number
+
+
+def _blob(value: Value) -> str:
+    """Caffe's name of the blob of an input."""
+    return os.fsdecode(value.origin) if isinstance(value.origin, bytes) else value.name
