@@ -8,11 +8,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from subcut.compiler.formats.onnx import fold
 from subcut.compiler.ir.graph import Op, Value
 from subcut.compiler.ir.types import Dim, TensorType
 
+if TYPE_CHECKING:
+    import numpy as np
+
+    Numbers = np.ndarray[Any, Any]
 Shape = Sequence[Dim]
 Rule = Callable[[Op], None]
 """Raises ValueError where the sizes that are known of the operands do not fit each other."""
@@ -202,14 +207,70 @@ def _recurrent(op: Op) -> None:
 
 def _gather(op: Op) -> None:
     """Stored indices must be inside."""
-    x, indices = _at(op, 0), op.operands[1]
-    size = _dim(x, _integer(op, "axis", 0))
-    found = fold.follow(indices) if indices is not None and isinstance(size, int) else None
-    if found is None or not found.complete or not isinstance(size, int):
+    _inside(_stored(op, 1), _dim(_at(op, 0), _integer(op, "axis", 0)))
+
+
+def _stored(op: Op, slot: int) -> Numbers | None:
+    """The numbers of an operand, where all of them are known."""
+    value = op.operands[slot] if slot < len(op.operands) else None
+    found = fold.follow(value) if value is not None else None
+    return found.array if found is not None and found.complete else None
+
+
+def _inside(indices: Numbers | None, size: Dim) -> None:
+    if indices is None or not isinstance(size, int):
         return
-    outside = [int(i) for i in found.array.ravel() if not -size <= int(i) < size]
+    outside = [int(i) for i in indices.ravel() if not -size <= int(i) < size]
     if outside:
         raise ValueError(f"it takes element {outside[0]}, and there are {size}")
+
+
+def _elements(op: Op) -> None:
+    """Indices of one axis, a tensor of them that is nowhere larger than what they are of."""
+    x, indices, axis = _at(op, 0), _at(op, 1), _integer(op, "axis", 0)
+    _inside(_stored(op, 1), _dim(x, axis))
+    for i, (size, count) in enumerate(zip(x or (), indices or (), strict=False)):
+        if i != axis % len(x or ()) and isinstance(size, int) and isinstance(count, int) and count > size:
+            raise ValueError(f"its indices are {_text(indices or ())}, more than {_text(x or ())} has")
+
+
+def _places(op: Op) -> None:
+    """Each index has a number for each of the first axes."""
+    x, indices, first = _at(op, 0), _stored(op, 1), _integer(op, "batch_dims", 0)
+    for i in range(indices.shape[-1] if indices is not None and indices.ndim else 0):
+        _inside(indices[..., i] if indices is not None else None, _dim(x, first + i))
+
+
+def _reversed(op: Op) -> None:
+    x, lengths = _at(op, 0), _stored(op, 1)
+    _same("the size of its `sequence_lens`", _dim(_at(op, 1), 0), _dim(x, _integer(op, "batch_axis", 1)))
+    steps = _dim(x, _integer(op, "time_axis", 0))
+    if lengths is not None and lengths.size and isinstance(steps, int) and lengths.max() > steps:
+        raise ValueError(f"it reverses {lengths.max()} steps, and there are {steps}")
+
+
+def _transpose(op: Op) -> None:
+    x, axes = _at(op, 0), op.attributes.get("perm")
+    if x is not None and isinstance(axes, list) and len(axes) != len(x):
+        raise ValueError(f"it orders {len(axes)} axes, and {_text(x)} has {len(x)}")
+
+
+def _pool(op: Op) -> None:
+    """The windows of an axis cannot be fewer than none; onnxruntime rounds their number towards zero."""
+    x, kernel = _at(op, 0), op.attributes.get("kernel_shape")
+    if x is None or not isinstance(kernel, list) or op.attributes.get("auto_pad", "NOTSET") not in ("NOTSET", "VALID"):
+        return
+    axes = len(x) - 2
+    pads, strides, dilations = (
+        _integers(op, name, default, count)
+        for name, default, count in [("pads", 0, 2 * axes), ("strides", 1, axes), ("dilations", 1, axes)]
+    )
+    for i, (size, wide) in enumerate(zip(x[2:], kernel, strict=False)):
+        if not isinstance(size, int) or not isinstance(wide, int):
+            continue
+        room, extent = size + pads[i] + pads[i + axes], dilations[i] * (wide - 1) + 1
+        if extent - room >= 2 * strides[i]:
+            raise ValueError(f"its window spans {extent}, and of {_text(x)} there are {room}, padding included")
 
 
 def _pad(op: Op) -> None:
@@ -253,6 +314,7 @@ def _quantisation(op: Op) -> None:
 
 
 def _scatter(op: Op) -> None:
+    _places(op)
     x, indices, updates = _at(op, 0), _at(op, 1), _at(op, 2)
     depth = _dim(indices, -1)
     if x is None or indices is None or updates is None or not isinstance(depth, int):
@@ -296,4 +358,9 @@ RULES: dict[str, Rule] = {
     "QuantizeLinear": _quantisation,
     "DequantizeLinear": _quantisation,
     "ScatterND": _scatter,
+    "GatherND": _places,
+    **dict.fromkeys(("GatherElements", "ScatterElements", "Scatter"), _elements),
+    "ReverseSequence": _reversed,
+    "Transpose": _transpose,
+    **dict.fromkeys(("MaxPool", "AveragePool", "LpPool"), _pool),
 }
