@@ -219,7 +219,7 @@ class _Run:
     def _write(self, one: _Tensor, array: object) -> None:
         kept = storable(array)
         if kept is None:
-            self._leave_out(one, "it is text, a sequence or nothing, which no .npy holds")
+            self._leave_out(one, "no array that a .npy holds: text, a sequence, packed 4-bit numbers, or nothing")
             return
         self._note(one, array, kept, self.writer.write(one.operator, one.output, kept))
 

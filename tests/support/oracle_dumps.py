@@ -2,7 +2,8 @@
 
     python oracle_dumps.py FOLDER JOBS.json RESULTS.npz
 
-A job is a list: `file PATH`, `find FOLDER OPERATOR`, `slices FOLDER OPERATOR` or `overflow PATH`. The tool leaves the
+A job is a list: `file PATH`, `find FOLDER OPERATOR`, `slices FOLDER OPERATOR`, `truth FOLDER` (with `OPERATOR OUTPUT`
+as often as wanted) or `overflow PATH`. The tool leaves the
 header of the ordinary form to a library that only its product has; `_header` stands in for it, with the field numbers
 of the vendor's `dump_data.proto` and nothing of the project. Where tensors lie, what their bytes are, which file is an
 operator's and how slices make a whole is the tool's own work.
@@ -126,10 +127,19 @@ def _run(kind: str, arguments: list[str], results: dict, key: str) -> object:
             return [made.name, json.loads(made.read_text())]
     folder = dump.DumpInfo(arguments[0], 2, ffts=True)
     folder.check_arguments_valid()
+    if kind == "truth":
+        pairs = zip(arguments[1::2], arguments[2::2], strict=True)
+        return [_truth(folder, name, int(number), results) for name, number in pairs]
     if kind == "find":
         return folder.get_op_dump_file(arguments[1])[0]
     _, found = folder.get_op_dump_data(arguments[1])
     return _stated(found, results, key)
+
+
+def _truth(folder: object, name: str, number: int, results: dict) -> str:
+    path, found = folder.get_op_dump_data(name, number)
+    results[f"{name}:{number}"] = np.asarray(found.output_data[0].data)
+    return Path(path).name
 
 
 def main(jobs_file: str, results_file: str) -> None:

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from subcut.compiler.errors import UserError
 from subcut.compiler.formats.onnx.records import model_record_of
-from subcut.compiler.formats.onnx.run import Content, failed, onnxruntime_module, ort_values, session_of, stored, taken
+from subcut.compiler.formats.onnx.run import (
+    Content,
+    failed,
+    numbers_of,
+    onnxruntime_module,
+    ort_values,
+    session_of,
+    stored,
+    taken,
+)
 from subcut.compiler.formats.onnx.schema import NODE, OUTPUT
 from subcut.compiler.ir.graph import Model, Value
 from subcut.compiler.ir.types import TensorType, numpy_dtype
@@ -95,7 +104,7 @@ class Prepared:
         found.reverse()
         for name in computed:
             value = found.pop()
-            yield name, value.numpy() if value.has_value() and value.is_tensor() else None
+            yield name, numbers_of(value)
 
     def _run(self, content: bytes, fetch: list[str]) -> list[Any]:
         session, failures = session_of(content, str(self.content.folder), frugal=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import importlib
+import math
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from subcut.compiler.errors import MissingExtra, UserError, user_error
 from subcut.compiler.formats.onnx.placing import DataFile, Embedded
-from subcut.compiler.formats.onnx.types import NUMBERS
+from subcut.compiler.formats.onnx.types import ELEMENTS, NUMBERS
 from subcut.compiler.formats.onnx.writer import dialect_of, model_rope
 from subcut.compiler.ir.graph import Constant, Model, Value
-from subcut.compiler.ir.types import element_of
+from subcut.compiler.ir.types import element_of, numpy_dtype
 
 if TYPE_CHECKING:
     import numpy as np
@@ -59,11 +61,27 @@ def _run(model: Model, feeds: Mapping[str, Any], fetch: Sequence[str]) -> list[A
         session, failures = session_of(Content(model, Path(folder)).bytes(fetch), folder)
         given = taken(session, feeds)
         try:
-            if any(_is_extended(array) for array in given.values()):
-                return [one.numpy() for one in session.run_with_ort_values(list(fetch), ort_values(given))]
+            kinds = {one.name: one.type for one in session.get_outputs()}
+            extended = any(_is_extended(array) for array in given.values())
+            if extended or any(kinds[name].startswith(_EXTENDED_TENSORS) for name in fetch):
+                return [numbers_of(one) for one in session.run_with_ort_values(list(fetch), ort_values(given))]
             return list(session.run(list(fetch), given))
         except failures as error:
             raise failed(error) from None
+
+
+def numbers_of(value: Any) -> Any:
+    """The array in an OrtValue, also of types that numpy lacks; None for a sequence, nothing, or packed numbers."""
+    import numpy as np
+
+    element = ELEMENTS.get(value.element_type()) if value.has_value() and value.is_tensor() else None
+    if element is None or element in _PACKED:
+        return None
+    if not element.startswith(_RAW):
+        return value.numpy()
+    dtype, shape = numpy_dtype(element), value.shape()
+    raw = ctypes.string_at(value.data_ptr(), math.prod(shape) * dtype.itemsize)
+    return np.frombuffer(bytearray(raw), dtype).reshape(shape)
 
 
 def taken(session: Any, feeds: Mapping[str, Any]) -> dict[str, Any]:
@@ -150,6 +168,10 @@ def _is_extended(array: Any) -> bool:
     return hasattr(array, "dtype") and array.dtype.kind in _EXTENDED and array.dtype.name.startswith(_PREFIXES)
 
 
+_EXTENDED_TENSORS = ("tensor(bfloat16", "tensor(float8", "tensor(float4", "tensor(int4", "tensor(uint4")
+_RAW = ("bf16", "f8")
+"""Elements that onnxruntime has in memory as ml_dtypes does, and gives no array of."""
+_PACKED = ("i4", "ui4", "f4E2M1FN", "i2", "ui2")
 _PREFIXES = ("bfloat", "float8", "float4", "float6", "int4", "uint4", "int2", "uint2")
 
 
