@@ -14,8 +14,8 @@ from subcut.analysis.sums import Array, pieces
 BINS = 24
 """Bars of a histogram: one for exact equality, the rest a half decade each."""
 _LOWEST = -9.0
-CELLS = 64
-"""Places along a tensor of the error map."""
+CELLS = 16
+"""Rows and columns of the error map, at most; four times as many columns where there is one row."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,8 @@ class Further:
     """The mean absolute error of each channel, the second axis."""
     histogram: list[int] = field(default_factory=list[int])
     """How many numbers are how far apart: none, then half decades from 1e-9 up."""
-    map: list[float] = field(default_factory=list[float])
-    """The largest absolute error in each of equal parts of the tensor."""
+    map: list[list[float]] = field(default_factory=list[list[float]])
+    """The largest absolute error in each part of the last two axes."""
 
     @property
     def mismatch_ratio(self) -> float:
@@ -78,7 +78,10 @@ class _Looking:
         self.signal = self.noise = 0.0
         self.largest = -1
         self.step = _coarser(left.dtype, right.dtype)
-        self.parts: Any = np.zeros(CELLS)
+        self.plane = tuple(shape[-2:]) if len(shape) > 1 and prod(shape) == len(left) else (1, len(left))
+        many = (CELLS, CELLS) if self.plane[0] > 1 else (1, 4 * CELLS)
+        self.grid = min(self.plane[0], many[0]), min(self.plane[1], many[1])
+        self.parts: Any = np.zeros(self.grid[0] * self.grid[1])
         self.bins: Any = np.zeros(BINS, np.int64)
         channels = shape[1] if len(shape) > 1 and prod(shape) == len(left) else 0
         self.channels: Any = np.zeros(channels)
@@ -107,7 +110,9 @@ class _Looking:
                 np.add.at(self.channels, where // self.inner % len(self.channels), error)
         if self.wanted.pictures:
             known = np.where(np.isnan(error), np.inf, error)
-            np.maximum.at(self.parts, where * CELLS // self.made.count, known)
+            (high, wide), (rows, columns) = self.plane, self.grid
+            place = where // wide % high * rows // high * columns + where % wide * columns // wide
+            np.maximum.at(self.parts, place, known)
             self.bins += np.bincount(_bin(known), minlength=BINS)
 
     def _count(self, numbers: Array, counts: dict[str, int]) -> None:
@@ -128,9 +133,7 @@ class _Looking:
             each = made.count // len(self.channels) if len(self.channels) else 1
             made.channels = [float(total) for total in self.channels / each]
         if self.wanted.pictures:
-            made.map = [float(error) for error in self.parts[: min(CELLS, made.count)]]
-            if made.count < CELLS:
-                made.map = [float(self.parts[k * CELLS // made.count]) for k in range(made.count)]
+            made.map = [[float(error) for error in row] for row in self.parts.reshape(self.grid)]
             made.histogram = [int(count) for count in self.bins]
 
 

@@ -6,6 +6,7 @@ Source: msaccucmp's `compare_fusion_op`; which file is whose, `dump_parse/dump.p
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from subcut.analysis.compare.fitting import Side, fit
@@ -30,6 +31,11 @@ class Groups:
     left: DumpTree
     right: DumpTree
     wanted: Wanted
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """In another process the folders are indexed anew: an index holds hashes, which are that process's own."""
+        folders = (self.left.execution.folder, self.right.execution.folder)
+        return _reopened, (self.fusion, *folders, self.wanted)
 
     def keys(self) -> list[str]:
         """The pieces of work, in the order of the result."""
@@ -132,6 +138,10 @@ class Groups:
         other = Side(golden.array, golden.shape, output.layout, output.shape)
         mine, theirs, shape = fit(op.name, side_of(tensor), other)
         fill(row, mine, theirs, shape, self.wanted)
+
+
+def _reopened(fusion: Fusion, left: Path, right: Path, wanted: Wanted) -> Groups:
+    return Groups(fusion, DumpTree.open(left), DumpTree.open(right), wanted)
 
 
 def fill(row: Row, left: object, right: object, shape: tuple[int, ...], wanted: Wanted) -> None:

@@ -29,6 +29,7 @@ COMMANDS = {
     "explain": "say why each edge of a cut is an edge",
     "verify": "prove that a cut computes what the original computes",
     "emulate": "run a model as a device does: offline model and dumps",
+    "compare": "compare every tensor of a device with what the original computes",
     "run": "run a model in its own framework: every tensor as a file",
 }
 """Every subcommand, and its line in `subcut --help`; each is the module of its name."""

@@ -1,0 +1,137 @@
+"""Compare every tensor of two runs: a device's dumps with what the original computes, or two of a kind.
+
+subcut compare dumps golden --om net.om -o report        # result file, JSON, and a page for a browser
+subcut compare dumps golden --om net.om --quant net_quant.json
+subcut compare dumps other_dumps                         # two devices, by names of operators
+subcut compare golden other_golden                       # two folders of .npy
+
+Ten metrics a tensor, as the vendor's accuracy tool defines and prints them. What is missing, or does not fit, is said
+and counted, and the rest is compared. The exit code is 1 when a tensor is beyond the limits, or nothing was compared.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from subcut.compiler.cli import table
+from subcut.compiler.cli.progress import Bar
+from subcut.compiler.storage.folder import ResultFolder
+
+if TYPE_CHECKING:
+    from subcut.analysis.compare import Comparison, Row
+
+_SHOWN = ("CosineSimilarity", "RelativeEuclideanDistance", "MaxAbsoluteError", "MeanRelativeError")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("left", metavar="LEFT", type=Path, help="what is judged: a dump folder, or .npy files")
+    parser.add_argument("right", metavar="RIGHT", type=Path, help="what it is held against, the same kinds")
+    device = parser.add_argument_group("device")
+    device.add_argument("--om", type=Path, metavar="FILE", help="the offline model, or its JSON: what each tensor is")
+    device.add_argument("--quant", type=Path, metavar="FILE", help="AMCT's quantisation information, `*_quant.json`")
+    more = parser.add_argument_group("more numbers")
+    more.add_argument(
+        "--further", action="store_true", help="also ULP, SNR, mismatches, counts of NaN and Inf, error by channel"
+    )
+    more.add_argument(
+        "--rtol", type=_tolerance, default=1e-3, metavar="R", help="relative tolerance of a mismatch (default: 1e-3)"
+    )
+    more.add_argument(
+        "--atol", type=_tolerance, default=1e-5, metavar="A", help="absolute tolerance of a mismatch (default: 1e-5)"
+    )
+    result = parser.add_argument_group("output")
+    result.add_argument("-o", "--output", type=Path, metavar="DIR", help="the folder to make, with all results")
+    result.add_argument("--force", action="store_true", help="replace an existing result folder")
+    result.add_argument("--worst", type=_number, default=10, metavar="N", help="tensors to print (default: 10)")
+    result.add_argument("-j", "--jobs", type=_number, default=os.cpu_count() or 1, help="processes")
+    talk = result.add_mutually_exclusive_group()
+    talk.add_argument("--json", action="store_true", help="print everything as JSON")
+    talk.add_argument("-q", "--quiet", action="store_true", help="print nothing but the exit code says it")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Compare; 1 when a tensor is beyond the limits."""
+    if args.output is None:
+        found = _compared(args)
+    else:
+        with ResultFolder(args.output, force=args.force, sources=[args.left, args.right]) as temp:
+            found = _compared(args)
+            _write(temp, args, found)
+    _print(args, found)
+    counts = found.counts
+    return 1 if counts["bad"] or not counts["ok"] else 0
+
+
+def _compared(args: argparse.Namespace) -> Comparison:
+    from subcut.analysis.compare import Wanted, compare
+
+    wanted = Wanted(args.further, args.output is not None, args.rtol, args.atol)
+    with Bar(args.quiet) as bar:
+        bar.stage("comparing")
+
+        def done(number: int, count: int) -> None:
+            bar.advance(1, count if number == 1 else 0)
+
+        return compare(
+            args.left, args.right, om=args.om, quantised=args.quant, wanted=wanted, jobs=max(args.jobs, 1), done=done
+        )
+
+
+def _write(folder: Path, args: argparse.Namespace, found: Comparison) -> None:
+    from subcut import __version__
+    from subcut.analysis.compare.report import write_report
+    from subcut.compiler.manifest import text
+
+    about = {"left": str(args.left), "right": str(args.right)}
+    if args.om is not None:
+        about["om"] = str(args.om)
+    files = write_report(folder, found, about)
+    record = {"subcut": __version__, "comparison": about, "counts": found.counts, "files": files}
+    (folder / "manifest.json").write_text(text(record) + "\n", encoding="utf-8")
+
+
+def _print(args: argparse.Namespace, found: Comparison) -> None:
+    if args.json:
+        from subcut.analysis.compare.report import as_record
+
+        print(json.dumps(as_record(found), indent=1, ensure_ascii=False, allow_nan=False))
+    if args.json or args.quiet:
+        return
+    worst = found.worst[: args.worst]
+    if worst:
+        print("\n".join(table.lines([("", "tensor", "original", *_SHOWN), *map(_cells, worst)])), end="\n\n")
+    first = next((row for row in found.rows if row.verdict == "bad"), None)
+    if first is not None:
+        print(f"The first beyond the limits: {first.tensor} ({', '.join(first.broken)})")
+    print(", ".join(f"{count} {what}" for what, count in found.counts.items() if count or what == "rows"))
+    for problem in found.problems:
+        print(f"warning: {problem}", file=sys.stderr)
+    if args.output is not None:
+        print(f"Report: {args.output / 'report.html'}")
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    return row.verdict, row.tensor, row.original, *(row.compared.values[metric] for metric in _SHOWN)
+
+
+def _tolerance(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not (value >= 0 and math.isfinite(value)):
+        raise argparse.ArgumentTypeError(f"`{text}` is no tolerance: 1e-3 is one")
+    return value
+
+
+def _number(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"`{text}` is no number")
+    return int(text)
