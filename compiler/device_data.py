@@ -83,6 +83,7 @@ def export(model: Model, folder: Path, *, link: bool = False, bin_type: str = "f
         raise UserError([Diagnostic("not-aligned", problem, None, (help,)) for problem in done.problems])
     if twin.dumps is not None:
         done.problems += [f"{path.name}: {why}" for path, why in twin.dumps.problems.items()]
+        done.problems += few(twin.dumps.tree.problems)
     return done
 
 
@@ -91,16 +92,18 @@ def _export_dumps(alignment: Alignment, twin: Twin, folder: Path, link: bool, do
     folder.mkdir()
     files = dict.fromkeys(path for group in alignment.groups for path in group.files)
     files.update(dict.fromkeys(_stored_files(alignment.inputs)))
-    done.dumps = list(files)
+    done.dumps = [path for path in files if path.is_file()]
+    assert twin.dumps is not None
     for path in files:
-        if link:
+        if not path.is_file():  # a link that leads nowhere, a folder, a pipe
+            twin.dumps.problems.setdefault(path, "is not a file")
+        elif link:
             _link(path, folder / path.name)
         elif path.stat().st_size:
             source = SourceFile(path)
             Rope([Span(source, 0, source.size)]).write(folder / path.name)
         else:
             (folder / path.name).touch()  # an empty one is damaged, which is told elsewhere
-    assert twin.dumps is not None
     mapped = [(path.name, twin.dumps.long_names[path]) for path in files if path in twin.dumps.long_names]
     if mapped:
         lines = "".join(f"{short},{long}\n" for short, long in mapped)
@@ -211,6 +214,12 @@ def describe(alignment: Alignment) -> tuple[list[dict[str, Any]], list[dict[str,
         for group in alignment.groups
     ]
     return rows, groups
+
+
+def few(problems: list[str]) -> list[str]:
+    """The first of what may be a sentence for each of a million files, and how many there are."""
+    more = [f"… and {len(problems) - 5} more of that kind in the dump folder"] if len(problems) > 5 else []
+    return problems[:5] + more
 
 
 def coverage(rows: Iterable[Row]) -> str:

@@ -11,7 +11,7 @@ import sys
 
 from subcut.compiler.alignment.twin import attach
 from subcut.compiler.cli import options, table
-from subcut.compiler.device_data import coverage, row_record
+from subcut.compiler.device_data import coverage, few, row_record
 from subcut.compiler.errors import user_error
 from subcut.compiler.export import load
 from subcut.compiler.ir.alignment import Alignment, Row
@@ -35,10 +35,10 @@ def run(args: argparse.Namespace) -> int:
         raise user_error("no-offline-model", "there is nothing to align with", help="give an offline model: `--om`")
     model = load(args.model, options.read_options(args))
     twin = attach(model, device)
-    if args.selection is None:
+    if args.selection is None and not args.strict:
         alignment = Alignment(inner=[row for value in twin.rows if (row := twin.row(value))], warnings=twin.warnings())
     else:
-        Pipeline(Select(args.selection), Cut(infer=False), Align(args.strict)).run(model)
+        Pipeline(Select(args.selection or "all"), Cut(infer=False), Align(args.strict)).run(model)
         assert model.alignment is not None
         alignment = model.alignment
     if args.json:
@@ -47,7 +47,8 @@ def run(args: argparse.Namespace) -> int:
     for line in table.lines([_cells(row) for row in alignment.rows]):
         print(line)
     print(f"\n{coverage(alignment.rows)}")
-    for warning in alignment.warnings:
+    unclear = few(twin.dumps.tree.problems) if twin.dumps is not None else []
+    for warning in [*alignment.warnings, *unclear]:
         print(f"warning: {warning}", file=sys.stderr)
     return 0
 

@@ -181,6 +181,27 @@ def test_numbers_of_another_model_are_an_error_under_strict(devices: Devices, tm
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("link", [[], ["--link"]])
+def test_what_is_called_like_a_dump_and_is_no_file(link: list[str], devices: Devices, tmp_path: Path) -> None:
+    shutil.copytree(devices["onnx"].dumps, tmp_path / "dumps")
+    (pool,) = (tmp_path / "dumps").glob("*.pool1.*")
+    pool.unlink()
+    pool.symlink_to("nowhere")
+    (tmp_path / "dumps/123456789").write_bytes(b"")
+    given = ["--om", devices["onnx"].om, "--dump", tmp_path / "dumps"]
+    log = subcut(digits("onnx"), BLOCK, *given, "-o", tmp_path / "out", *link).stdout
+    assert f"Warning:{pool.name}: " in log
+    assert "Warning:`123456789` looks like a hashed name" in log
+    assert pool.name not in [*names(tmp_path / "out/dump_data"), *manifest(tmp_path / "out")["dump_data"]]
+    assert "warning: `123456789` looks like a hashed name" in subcut("align", digits("onnx"), *given).stderr
+
+
+def test_align_is_strict_of_the_whole_model_too(devices: Devices) -> None:
+    given = ["align", digits("onnx"), "--om", devices["onnx"].om]
+    assert subcut(*given, "--dump", devices["onnx"].dumps, "--strict").stdout
+    assert subcut(*given[:2], "--om", devices["pb"].om, "--strict", code=1).stderr.startswith("error[not-aligned]")
+
+
 def test_an_empty_dump_file_costs_only_its_own_numbers(devices: Devices, tmp_path: Path) -> None:
     shutil.copytree(devices["onnx"].dumps, tmp_path / "dumps")
     (pool,) = (tmp_path / "dumps").glob("*.pool1.*")
