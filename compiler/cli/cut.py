@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from subcut.compiler.cli import options
-from subcut.compiler.cli.log import log
+from subcut.compiler.cli.log import log, stamped
 from subcut.compiler.cli.progress import Bar
 from subcut.compiler.errors import UserError, user_error
 from subcut.compiler.export import default_folder, load, save
@@ -96,7 +96,7 @@ def _check(args: argparse.Namespace, bar: Bar) -> Callable[[Path, dict[str, Any]
         bar.stage("verifying")
         rows = verifier.check(folder, manifest)
         if not args.quiet and not args.json:
-            bar.print("Verified:" + summary(rows, verifier.tolerance))
+            bar.print(stamped("Verified:" + summary(rows, verifier.tolerance)))
 
     return check
 

@@ -13,8 +13,12 @@ from subcut.compiler.ir.graph import Model
 
 def log(model: Model, folder: Path, manifest: dict[str, Any]) -> str:
     """The log, a timestamp in front of every entry."""
-    now = datetime.datetime.now().strftime("%Y-%m-%d %H:%M:%S")
-    return "\n".join(f"{now} {entry}" for entry in entries(model, folder, manifest))
+    return "\n".join(stamped(entry) for entry in entries(model, folder, manifest))
+
+
+def stamped(entry: str) -> str:
+    """An entry with the time it is logged at (row D10)."""
+    return f"{datetime.datetime.now():%Y-%m-%d %H:%M:%S} {entry}"
 
 
 def entries(model: Model, folder: Path, manifest: dict[str, Any]) -> Iterator[str]:

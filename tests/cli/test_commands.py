@@ -65,6 +65,11 @@ def test_the_log_says_what_was_added_and_kept(ending: str, tmp_path: Path) -> No
     assert names(tmp_path / "out") == FILES[ending]
 
 
+def test_the_outcome_of_a_verification_is_logged_with_its_time(tmp_path: Path) -> None:
+    done = subcut(digits("prototxt"), BLOCK, "-o", "out", "--verify", cwd=tmp_path)
+    assert untimed(done.stdout).splitlines()[0] == "<time> Verified:1 of 1 outputs equal bit by bit"
+
+
 @pytest.mark.parametrize("ending", FORMATS)
 def test_the_manifest_says_all(ending: str, tmp_path: Path) -> None:
     subcut(digits(ending), 'from  pool1 to "res2a_relu"', "-o", tmp_path / "out")

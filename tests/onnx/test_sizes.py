@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.models import digits
 
 from subcut.compiler.errors import UserError
 from subcut.compiler.export import load, save
@@ -84,3 +85,14 @@ def test_a_transpose_of_another_rank(tmp_path: Path) -> None:
     path = model("Transpose", tmp_path / "net.onnx")
     with pytest.raises(UserError, match=r"`it` .Transpose. cannot run: it orders 2 axes, and 2x3x4 has 3"):
         standard("it; input %n : 2x3x4xf32").run(load(path))
+
+
+@pytest.mark.parametrize("size", [1, 3])
+def test_weights_of_another_window(size: int, tmp_path: Path) -> None:
+    """`res2a_branch1` says that its kernel is 1 by 1."""
+    selection = f"from %res2a_branch1.0 to res2a_branch1; input %res2a_branch1.0 : 32x16x{size}x{size}xf32"
+    if size == 1:
+        save(standard(selection).run(load(digits("onnx"))), tmp_path / "out")
+        return
+    with pytest.raises(UserError, match="cannot run: the window of its weights must be 1, not 3"):
+        standard(selection).run(load(digits("onnx")))

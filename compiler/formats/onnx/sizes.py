@@ -79,9 +79,17 @@ def _convolution(weights: int, bias: int) -> Rule:
         inner, outer = _dim(w, 1), _dim(w, 0)
         _same("the channels of its input", _dim(_at(op, 0), 1), inner * group if isinstance(inner, int) else None)
         _same("the size of its bias", _dim(_at(op, bias), 0), outer)
+        _kernel(op, w)
         _fit(op, _at(op, 0), w)
 
     return rule
+
+
+def _kernel(op: Op, weights: Shape | None) -> None:
+    """The weights must have the window that the operator says."""
+    stated = op.attributes.get("kernel_shape")
+    for have, want in zip((weights or ())[2:], stated if isinstance(stated, list) else (), strict=False):
+        _same("the window of its weights", have, want if isinstance(want, int) else None)
 
 
 def _fit(op: Op, x: Shape | None, weights: Shape | None) -> None:
@@ -107,6 +115,7 @@ def _integers(op: Op, name: str, default: int, count: int) -> list[int]:
 
 def _transposed_convolution(op: Op) -> None:
     _same("the channels of its input", _dim(_at(op, 0), 1), _dim(_at(op, 1), 0))
+    _kernel(op, _at(op, 1))
 
 
 def _per_channel(op: Op) -> None:
