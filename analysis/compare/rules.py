@@ -103,7 +103,7 @@ class Fusion:
     def producer(self, op: FusedOp, index: int) -> tuple[FusedOp, int]:
         """Who makes input `index` of an operator, and as which of its outputs. Raises NotComparable."""
         if index >= len(op.inputs):
-            raise NotComparable(f"The input index ({index}) is out of range ({len(op.inputs)}) for the operator list.")
+            raise NotComparable(note=f"`{op.name}` has {len(op.inputs)} inputs, and its dump has more")
         edge = op.inputs[index]
         name, colon, output = edge.rpartition(":")
         wrong = f"The input information ({edge}) is invalid. "
