@@ -207,8 +207,10 @@ def test_a_contradiction_names_operator_type_and_what_it_expects(ending: str, tm
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("stated", ["5x16x8x8xi32", "5x16x8x8xf64", "5x16x8xf32"])
-def test_elements_and_rank_of_a_tensor_that_the_file_does_not_type(stated: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "stated", ["5x16x8x8xi32", "5x16x8x8xf64", "5x16x8xf32", "seq<5x16x8x8xf32>", "optional<5x16x8x8xf32>"]
+)
+def test_kind_elements_and_rank_of_a_tensor_that_the_file_does_not_type(stated: str, tmp_path: Path) -> None:
     """Nothing in the file says what `conv1_relu` makes; what reads it does."""
     with pytest.raises(UserError) as caught:
         make(digits("onnx"), f"from pool1; input %conv1_relu : {stated}", tmp_path / "out")

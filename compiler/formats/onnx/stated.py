@@ -14,7 +14,7 @@ from subcut.compiler.formats.onnx.tensors import DataFiles
 from subcut.compiler.formats.onnx.types import encode_type
 from subcut.compiler.ir.graph import Graph, Model, Op, Value
 from subcut.compiler.ir.stated import Contradiction, Stated
-from subcut.compiler.ir.types import Type
+from subcut.compiler.ir.types import TensorType, Type
 
 _MARK = "subcut:"
 _NAMED = re.compile(_MARK + r"(\d+)\)")
@@ -73,7 +73,8 @@ def _infer(model: Model, stated: Stated, files: DataFiles) -> bool:
     found, problem = _strict(onnx, proto)
     if problem is not None:
         found = run_inference(onnx, proto)
-        if any(_blames(onnx, problem, weaker) for weaker in _with_weaker_inputs(proto, stated.known)):
+        foreign = any(not isinstance(value.type, TensorType) for value in stated.known)
+        if any(_blames(onnx, problem, weaker, foreign) for weaker in _with_weaker_inputs(proto, stated.known)):
             if found is not None:
                 take(model.main, found.graph)
             _raise(problem, nodes, stated)
@@ -99,15 +100,16 @@ def _strict(onnx: Any, proto: Any) -> tuple[Any, str | None]:
     return None, problem
 
 
-def _blames(onnx: Any, problem: str, weaker: Any) -> bool:
+def _blames(onnx: Any, problem: str, weaker: Any, foreign: bool) -> bool:
     """Whether it is the stated types that inference objects to: it does not with those of `weaker`.
 
-    Where it misses a type there, an objection to an element type is to the one stated.
+    Where it misses a type there, an objection to an element type is to the one stated, and any objection is where
+    what is stated is `foreign`: no tensor.
     """
     _, before = _strict(onnx, weaker)
     if before is None or _place(before) != _place(problem):
         return True
-    return "but instead is null" in before and re.search("typestr|inconsistent type", problem) is not None
+    return "but instead is null" in before and (foreign or re.search("typestr|inconsistent type", problem) is not None)
 
 
 def _raise(problem: str, nodes: list[Op], stated: Stated) -> None:
