@@ -20,7 +20,9 @@ class Bar:
     The bar pulses until something is told of the size of the work. It goes away when the work is done.
     """
 
-    def __init__(self, hidden: bool = False) -> None:
+    def __init__(self, hidden: bool = False, *, counts: bool = False) -> None:
+        """`counts` shows how many of how many things are done, not bytes."""
+        self._counts = counts
         self._timer = None if hidden or not sys.stderr.isatty() else threading.Timer(PATIENCE, self._show)
         self._lock = threading.Lock()
         self._text = ""
@@ -62,6 +64,14 @@ class Bar:
                 progress, task = self._shown
                 progress.update(task, completed=self._done, total=self._total)
 
+    def reach(self, text: str, done: int, total: int) -> None:
+        """Say what is being done, and that `done` of at most `total` things are."""
+        with self._lock:
+            self._text, self._done, self._total = text, done, total
+            if self._shown is not None:
+                progress, task = self._shown
+                progress.update(task, description=text, completed=done, total=total)
+
     def print(self, text: str, *, error: bool = False) -> None:
         """Print to standard output, or to standard error, without disturbing the bar."""
         with self._lock:
@@ -73,9 +83,10 @@ class Bar:
 
     def _show(self) -> None:
         from rich.console import Console
-        from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
+        from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-        columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeElapsedColumn())
+        amount = MofNCompleteColumn() if self._counts else DownloadColumn()
+        columns = (TextColumn("{task.description}"), BarColumn(), amount, TimeElapsedColumn())
         progress = Progress(*columns, console=Console(stderr=True), transient=True)
         with self._lock:
             task = progress.add_task(self._text, total=self._total or None, completed=self._done)

@@ -1,0 +1,138 @@
+"""Find the smallest piece of a model that a backend gets wrong.
+
+subcut locate model.onnx --inputs x.npz --candidate "./run {model} {inputs} {outputs}" -o found
+subcut locate model.onnx --candidate onnxruntime:O3
+subcut locate net.prototxt --candidate float16 --tolerance 1e-2
+
+The model is run in its own framework; pieces of it are run by the candidate, and compared. In a command {model},
+{weights}, {inputs} and {outputs} stand for paths: inputs and outputs are folders with a .npy a tensor, {inputs_npz}
+and {outputs_npz} the same as one file. A command that has no outputs in it is judged by its exit code.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from subcut.compiler.cli import options
+from subcut.compiler.cli.progress import Bar
+from subcut.compiler.errors import user_error
+
+if TYPE_CHECKING:
+    from subcut.analysis.locate import Located, Settings
+
+DONE, UNPROVEN = 0, 1
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    options.add_model(parser)
+    group = parser.add_argument_group("candidate")
+    group.add_argument(
+        "--candidate", metavar="CMD", help="a shell command, or a word such as onnxruntime:O3; `help` lists them"
+    )
+    group.add_argument("--timeout", type=float, metavar="SECONDS", help="how long a run may take (default: for ever)")
+    group.add_argument(
+        "--tolerance", type=float, default=1e-3, help="of a tensor's largest magnitude (default: %(default)s)"
+    )
+    group.add_argument("--absolute", type=float, default=1e-6, help="added to the tolerance (default: %(default)s)")
+    group.add_argument(
+        "--repeats", type=int, default=2, metavar="K", help="runs of the answer, to know it is not chance (default: 2)"
+    )
+    options.add_inputs(parser)
+    options.add_output(parser, "the result folder (default: located)")
+    parser.add_argument("--state", type=Path, metavar="DIR", help="where to remember runs (default: beside the result)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Search, write the result folder, and say what was found."""
+    from subcut.analysis.locate import Settings, Source, State, Tolerance, locate
+    from subcut.analysis.locate.backends import candidate
+    from subcut.analysis.locate.result import facts, write_result
+    from subcut.compiler.storage.folder import ResultFolder
+
+    settings = Settings(Tolerance(args.tolerance, args.absolute), args.repeats)
+    _check(args, settings)
+    source = Source(Path(args.model), options.read_options(args), args.inputs, args.seed)
+    model = source.load()
+    backend = candidate(args.candidate, model.dialect.name, args.timeout)
+    folder: Path = args.output or Path("located")
+    ResultFolder(folder, force=args.force, sources=[file.path for file in model.sources]).check()
+    state = State(args.state or folder.with_name(f".{folder.name}.locate"))
+    quiet = args.quiet or args.json
+    with Bar(quiet, counts=True) as bar:
+        found = locate(
+            source,
+            backend,
+            state,
+            settings,
+            announce=None if quiet else lambda text: bar.print(text[0].upper() + text[1:]),
+            progress=lambda what, done, left: bar.reach(f"{what}; {left} runs left at most", done, done + left),
+        )
+        manifest: dict[str, Any] | None = None
+        if found.operators:
+            tolerance = settings.tolerance
+            manifest = write_result(found, backend, state, folder, tolerance, force=args.force, link=args.link)
+    if args.state is None:
+        state.discard()
+    if args.json:
+        told = manifest["locate"] if manifest else facts(found)
+        print(json.dumps(told, indent=2, ensure_ascii=False))
+    elif not args.quiet:
+        print("\n".join(_told(found, folder, manifest)))
+    return DONE if found.certificate is None or found.certificate.holds else UNPROVEN
+
+
+def _check(args: argparse.Namespace, settings: Settings) -> None:
+    from subcut.analysis.locate.backends import KNOWN
+
+    settings.check()
+    if args.timeout is not None and not args.timeout > 0:
+        raise user_error("bad-arguments", f"a time limit of {args.timeout:g} s leaves no time")
+    if args.candidate is None or args.candidate.strip() in ("", "help"):
+        raise user_error(
+            "no-candidate",
+            "nothing is named that gets the model wrong",
+            help=[
+                "`--candidate 'CMD {model} {inputs} {outputs}'`, any shell command",
+                *(f"`{name}`: {what}" for name, what in KNOWN.items()),
+            ],
+        )
+
+
+def _told(found: Located, folder: Path, manifest: dict[str, Any] | None) -> list[str]:
+    """What was found, a sentence a line."""
+    made = found.runs + (manifest is not None)
+    runs = f"{made} of at most {found.bound} runs" + (f", {found.reused} known before" if found.reused else "")
+    ended = ", ".join(f"{count} {kind}" for kind, count in found.kinds.items())
+    lines = [f"Not linked: with weights in another file the candidate died: {found.unlinked}"] if found.unlinked else []
+    lines += [f"{runs}: {ended}"]
+    if manifest is None:
+        return [*lines, f"Nothing to locate: the candidate agrees with the reference on all {found.count} operators"]
+    lines += [f"Not the failure looked for, counted as passing: {note}" for note in found.others.values()]
+    lines += [found.flaky[0].upper() + found.flaky[1:]] if found.flaky else []
+    names = ", ".join(f"`{name}`" for name in found.operators[:12])
+    more = f" and {len(found.operators) - 12} more" if len(found.operators) > 12 else ""
+    lines += [f"Located: {names}{more} of {found.count} operators: {found.failure}"]
+    if found.constants:
+        lines += [f"  it computes {', '.join(f'`{name}`' for name in found.constants)} from stored numbers"]
+    lines += _proof(found)
+    again = (
+        "does so again from the files written" if manifest["locate"][-1]["reproduced"] else "NOT REPRODUCED from them"
+    )
+    return [*lines, f"Result: {folder} ({again})"]
+
+
+def _proof(found: Located) -> list[str]:
+    certificate = found.certificate
+    assert certificate is not None
+    shrinks = {"last": certificate.without_last, "first": certificate.without_first}
+    lines = [
+        f"  the answer fails in {sum(certificate.answer)} of {len(certificate.answer)} runs",
+        *(f"  without its {which} operator in {sum(runs)} of {len(runs)}" for which, runs in shrinks.items() if runs),
+        *(["  nothing is left without it"] if not any(shrinks.values()) else []),
+        f"  the reference {'agrees' if certificate.reference_agrees else 'DISAGREES'} with itself on it",
+    ]
+    return [f"Certificate{'' if certificate.holds else ', which does NOT hold'}:", *lines]
