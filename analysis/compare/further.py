@@ -94,14 +94,14 @@ class _Looking:
         import numpy as np
 
         x, y = (side.astype(np.float64) for side in (left, right))
-        error = np.abs(x - y)
+        error = np.where(x == y, 0, np.abs(x - y))
+        finite = np.isfinite(x) & np.isfinite(y)
         where = np.arange(start, start + len(x))
         if self.wanted.further:
             self._count(x, self.made.left)
             self._count(y, self.made.right)
-            close = (error <= self.wanted.absolute + self.wanted.relative * np.abs(y)) | (x == y)
-            self.made.mismatches += int(np.count_nonzero(~(close | (np.isnan(x) & np.isnan(y)))))
-            finite = np.isfinite(x) & np.isfinite(y)
+            close = finite & (error <= self.wanted.absolute + self.wanted.relative * np.abs(y))
+            self.made.mismatches += int(np.count_nonzero(~(close | (x == y) | (np.isnan(x) & np.isnan(y)))))
             self.signal += float(np.square(y[finite]).sum())
             self.noise += float(np.square(error[finite]).sum())
             if self.step is not None and finite.any():
