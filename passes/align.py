@@ -37,9 +37,11 @@ class Align(Pass):
         inner = [v for op in (*report.operators, *report.constants) for v in op.results if v not in edges]
         result.inner = _rows(aligner, inner)
         result.groups = aligner.groups(report.operators)
+        result.warnings += [doubt for row in (*result.inputs, *result.outputs) if (doubt := _doubt(row))]
         model.alignment = result
-        if self.strict:
-            _check(result)
+        if self.strict and result.warnings:
+            help = "leave `--strict` out to go on with a warning"
+            raise UserError([Diagnostic("not-aligned", warning, None, (help,)) for warning in result.warnings])
         return False
 
 
@@ -48,11 +50,8 @@ def _rows(aligner: Aligner, values: list[Value]) -> list[Row]:
     return [row for row in found if row is not None]
 
 
-def _check(alignment: Alignment) -> None:
-    wrong = [Diagnostic("not-aligned", warning, None, ()) for warning in alignment.warnings]
-    for row in [*alignment.inputs, *alignment.outputs]:
-        if row.kind != CONSTANT and (not row.aligned or row.missing):
-            message = f"`%{row.value.name}` is {row.missing or row.reason}"
-            wrong.append(Diagnostic("not-aligned", message, None, ("leave `--strict` out to go on with a warning",)))
-    if wrong:
-        raise UserError(wrong)
+def _doubt(row: Row) -> str:
+    """Why the numbers of an edge are not to be had; empty where they are, and for constants."""
+    if row.kind == CONSTANT or (row.aligned and not row.missing):
+        return ""
+    return f"no numbers of `%{row.value.name}`: {row.missing or row.reason}"
