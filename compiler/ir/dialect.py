@@ -90,17 +90,20 @@ class Dialect(ABC):
         """Take types that the user stated, before inference uses them; returns what the model says of these tensors.
 
         Sizes may be others than the model's, such as a batch: `settle` tells whether the cut can take them. Raises
-        UserError `type-mismatch` for another element type or rank than the model states.
+        UserError `type-mismatch` for another kind, element type or rank than the model states.
         """
         before = {value: value.type for value in types}
         for value, type in types.items():
             known = before[value]
+            mismatch = f"`%{value.name}` is {known} in the model, which {type} is not"
             if not isinstance(type, TensorType) or not isinstance(known, TensorType):
+                if isinstance(known, TensorType) or (known is not None and isinstance(type, TensorType)):
+                    raise user_error("type-mismatch", mismatch)
                 value.type = type
                 continue
             ranks = {len(one.shape) for one in (type, known) if one.shape is not None}
             if len(ranks) == 2 or type.element != (known.element or type.element):
-                raise user_error("type-mismatch", f"`%{value.name}` is {known} in the model, which {type} is not")
+                raise user_error("type-mismatch", mismatch)
             value.type = type.merged(known)
         return before
 

@@ -217,6 +217,13 @@ def test_kind_elements_and_rank_of_a_tensor_that_the_file_does_not_type(stated: 
     assert caught.value.code == "type-contradiction"
 
 
+@pytest.mark.parametrize(("ending", "name"), [("onnx", "data"), ("pb", "conv1_relu"), ("prototxt", "conv1")])
+def test_what_the_model_knows_as_a_tensor_is_no_sequence(ending: str, name: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError) as caught:
+        make(digits(ending), f"from %{name} to pool1; input %{name} : seq<f32>", tmp_path / "out")
+    assert caught.value.code == "type-mismatch"
+
+
 @pytest.mark.parametrize(
     ("ending", "selection"),
     [("onnx", CONTRADICTIONS["onnx"][0]), ("pb", CONTRADICTIONS["pb"][0]), ("prototxt", CONTRADICTIONS["prototxt"][0])],

@@ -73,7 +73,7 @@ def _check_edges(model: Model) -> None:
             except ValueError as error:
                 raise refused(op, str(error)) from None
         own = TensorType("f32", shape)
-        if isinstance(type, TensorType) and str(type.merged(own)) != str(own.merged(type)):
+        if not isinstance(type, TensorType) or str(type.merged(own)) != str(own.merged(type)):
             raise user_error(
                 "type-mismatch",
                 f"`%{value.name}` is {own} in the net, and the selection states {type}",
