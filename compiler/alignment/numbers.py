@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from subcut.compiler.alignment.stored import Dumps
 from subcut.compiler.device.dumps.record import DumpTensor
-from subcut.compiler.device.layouts import LayoutError, decode
+from subcut.compiler.device.layouts import STORED, LayoutError, decode, primary
 from subcut.compiler.device.tensors import in_layout
 from subcut.compiler.errors import user_error
 from subcut.compiler.ir.alignment import Row
-from subcut.compiler.ir.types import TensorType, numpy_dtype
+from subcut.compiler.ir.types import TensorType, Type, numpy_dtype
 from subcut.compiler.number_files import read_npy
 
 if TYPE_CHECKING:
@@ -36,8 +37,12 @@ def read_numbers(row: Row, dumps: Dumps | None) -> np.ndarray[Any, Any]:
     whole = dumps.tensor(stored)
     tensor = whole.like
     array = decode(whole.buffer().data, tensor.type_name, whole.shape)
+    if tensor.shape != whole.shape:  # the dump, like the offline model, states the shape of a slice
+        tensor, row = replace(tensor, original_shape=None), replace(row, shape=None)
     shape = None if tensor.original_shape else _sizes(row.shape) or _static(row)
     layout = _wanted(row, tensor, tensor.original_shape or shape)
+    if primary(tensor.layout) in STORED and shape is None and not tensor.original_shape:
+        raise LayoutError(f"{whole.shape} is stored in blocks, and nothing says how much of it is padding")
     return _fitted(in_layout(array, tensor, layout, shape)[0], row)
 
 
@@ -68,15 +73,14 @@ def whole_file(row: Row, path: Path) -> np.ndarray[Any, Any]:
 
     if path.suffix == ".npy":
         return _fitted(read_npy(path), row)
-    type, shape = row.value.type, _static(row) or _sizes(row.shape)
+    type, size = row.value.type, path.stat().st_size
     element = type.element if isinstance(type, TensorType) and type.element else "f32"
-    size = path.stat().st_size
-    count = int(np.prod(shape)) if shape is not None else -1
-    kinds = [numpy_dtype(name) for name in (element, "f16") if count < 0 or numpy_dtype(name).itemsize * count == size]
-    if not kinds:
-        message = f"{path} has {size} bytes, and `%{row.value.name}` is {type}"
-        raise user_error("wrong-size", message, help="give the file of this tensor")
-    return _fitted(np.fromfile(path, kinds[0]), row)
+    for shape in (_sizes(row.shape), _static(row)):
+        for name in (element, "f16"):
+            if shape is not None and numpy_dtype(name).itemsize * _count(shape) == size:
+                return _fitted(np.fromfile(path, numpy_dtype(name)).reshape(shape), row)
+    message = f"{path} has {size} bytes, and `%{row.value.name}` is {type}"
+    raise user_error("wrong-size", message, help="give the file of this tensor; as `.npy` where its shape is not known")
 
 
 def _fitted(array: np.ndarray[Any, Any], row: Row) -> np.ndarray[Any, Any]:
@@ -87,18 +91,48 @@ def _fitted(array: np.ndarray[Any, Any], row: Row) -> np.ndarray[Any, Any]:
     type, held = row.value.type, _sizes(row.shape)
     if held is not None and array.size != _count(held):
         raise LayoutError(f"{array.shape} is stored, and {held} in the offline model: is it of another model?")
+    turned = _turned(array, type)
+    held, array = (held if turned is array else turned.shape), turned
     shape = _static(row) or (row.reshaped and _solved(row, array.size)) or held
     if shape is not None and array.shape != shape:
-        if array.size != _count(shape):
-            if row.reshaped or len(array.shape) != len(shape):
-                raise LayoutError(f"the device stored {array.shape}, and the original is {shape}")
-        else:
+        if array.size == _count(shape) and (row.reshaped or _in_order(array.shape, shape)):
             array = array.reshape(shape)
+        elif array.size == _count(shape) or row.reshaped or len(array.shape) != len(shape):
+            raise LayoutError(f"the device stored {array.shape}, and the original is {shape}")
     if isinstance(type, TensorType) and type.element not in (None, "str"):
         wanted = numpy_dtype(type.element or "f32")
         if wanted != array.dtype and (wanted.kind == "f" or array.dtype.name == "bfloat16"):
             array = array.astype(wanted)
     return array
+
+
+def _turned(array: np.ndarray[Any, Any], type: Type | None) -> np.ndarray[Any, Any]:
+    """With channels where the model has them, should the compiler have changed their place; as the tool does it too."""
+    dims = type.shape if isinstance(type, TensorType) else None
+    if dims is None or len(dims) != 4 or array.ndim != 4 or _agree(array.shape, dims):
+        return array
+    turns = (array.transpose(0, 3, 1, 2), array.transpose(0, 2, 3, 1))
+    return next((turned for turned in turns if _agree(turned.shape, dims)), array)
+
+
+def _agree(shape: Sequence[int], dims: Sequence[object]) -> bool:
+    """Whether all sizes that are known are the same, but that of a batch."""
+    return all(dim in (size, -1) or not isinstance(dim, int) for size, dim in zip(shape[1:], dims[1:], strict=True))
+
+
+def _in_order(one: Sequence[int], other: Sequence[int]) -> bool:
+    """Whether shapes of as many elements differ in axes of one element, or neighbours that one of them has as one."""
+    if 0 in one:
+        return True
+    short, long = sorted(([dim for dim in shape if dim != 1] for shape in (one, other)), key=len)
+    rest = iter(long)
+    for dim in short:
+        merged = 1
+        while merged < dim:
+            merged *= next(rest, dim + 1)
+        if merged != dim:
+            return False
+    return True
 
 
 def _solved(row: Row, count: int) -> tuple[int, ...] | None:
