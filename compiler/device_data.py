@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from subcut.compiler.alignment.numbers import read_numbers, shape_is_known
+from subcut.compiler.alignment.stored import Dumps
 from subcut.compiler.alignment.twin import Twin
 from subcut.compiler.device.layouts import LayoutError, contiguous
 from subcut.compiler.diagnostics import Diagnostic
@@ -89,9 +90,10 @@ def export(model: Model, folder: Path, *, link: bool = False, bin_type: str = "f
 
 def _export_dumps(alignment: Alignment, twin: Twin, folder: Path, link: bool, done: Exported) -> None:
     """The files of every operator that covers the cut, and those with the numbers of its inputs."""
+    assert twin.dumps is not None
     folder.mkdir()
     files = dict.fromkeys(path for group in alignment.groups for path in group.files)
-    files.update(dict.fromkeys(_stored_files(alignment.inputs)))
+    files.update(dict.fromkeys(_stored_files(alignment.inputs, twin.dumps)))
     done.dumps = [path for path in files if path.is_file()]
     assert twin.dumps is not None
     for path in files:
@@ -110,18 +112,19 @@ def _export_dumps(alignment: Alignment, twin: Twin, folder: Path, link: bool, do
         (folder / "mapping.csv").write_text(lines, encoding="utf-8")
 
 
-def _stored_files(rows: Iterable[Row]) -> Iterator[Path]:
+def _stored_files(rows: Iterable[Row], dumps: Dumps) -> Iterator[Path]:
     for row in rows:
         if row.stored is not None and row.stored.direction in ("input", "output"):
-            yield row.stored.path
+            yield from dumps.files_of(row.stored)
 
 
 def _link(path: Path, to: Path) -> None:
     """The same file under a second name; where the file system cannot, a link to its path."""
+    whole = path.resolve()  # a second name of a link would point from elsewhere
     try:
-        os.link(path, to)
+        os.link(whole, to)
     except OSError:
-        os.symlink(path.resolve(), to)
+        os.symlink(whole, to)
 
 
 def _export_edges(
@@ -153,8 +156,7 @@ def _write(array: np.ndarray[Any, Any], row: Row, name: str, path: Path, bin_typ
     import numpy as np
 
     array = contiguous(array)
-    element = BIN_TYPES[bin_type]
-    raw = array.astype(numpy_dtype(element)) if element and _is_float(array) else array
+    raw = _raw(array, row, bin_type, done)
     plain = array.astype(np.float32) if array.dtype.kind == "V" or array.dtype.name == "bfloat16" else array
     np.save(f"{path}.npy", plain, allow_pickle=False)
     raw.tofile(f"{path}.bin")
@@ -171,6 +173,21 @@ def _write(array: np.ndarray[Any, Any], row: Row, name: str, path: Path, bin_typ
     )
 
 
+def _raw(array: np.ndarray[Any, Any], row: Row, bin_type: str, done: Exported) -> np.ndarray[Any, Any]:
+    """The numbers as the raw file has them; what that type cannot hold is told."""
+    import numpy as np
+
+    element = BIN_TYPES[bin_type]
+    if not element or not _is_float(array):
+        return array
+    with np.errstate(over="ignore"):
+        raw = array.astype(numpy_dtype(element))
+    beyond = int(np.count_nonzero(np.isinf(raw))) - int(np.count_nonzero(np.isinf(array)))
+    if beyond:
+        done.problems.append(f"`%{row.value.name}`: {beyond} numbers are beyond {bin_type}, and infinite in its `.bin`")
+    return raw
+
+
 def _is_float(array: np.ndarray[Any, Any]) -> bool:
     return array.dtype.kind == "f" or "float" in array.dtype.name
 
@@ -178,7 +195,8 @@ def _is_float(array: np.ndarray[Any, Any]) -> bool:
 def _file_name(name: str, used: set[str]) -> str:
     """The name of a tensor as that of a file, as ground truth is named: `/`, `:` and such become `_`."""
     plain = "".join(c if c.isalnum() or c in "-_." else "_" for c in name) or "tensor"
-    plain, number = plain[:200].lstrip("."), 1
+    plain = plain.encode(errors="replace")[:200].decode(errors="ignore").lstrip(".") or "tensor"
+    number = 1
     unique = plain
     while unique.lower() in used:
         number += 1
