@@ -7,6 +7,7 @@ result.rows, result.csv, result.counts
 from __future__ import annotations
 
 import os
+import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -196,6 +197,7 @@ _mine: list[Work] = []
 
 
 def _begin(work: Work) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # ctrl-C reaches every process; the first one ends the others
     _mine[:] = [work]
 
 

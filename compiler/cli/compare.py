@@ -2,6 +2,7 @@
 
 subcut compare dumps golden --om net.om -o report        # result file, JSON, and a page for a browser
 subcut compare dumps golden --om net.om --quant net_quant.json
+subcut compare dumps net.onnx --om net.om                # the model is run, on what the device was fed
 subcut compare dumps other_dumps                         # two devices, by names of operators
 subcut compare golden other_golden                       # two folders of .npy
 
@@ -31,11 +32,21 @@ _SHOWN = ("CosineSimilarity", "RelativeEuclideanDistance", "MaxAbsoluteError", "
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("left", metavar="LEFT", type=Path, help="what is judged: a dump folder, or .npy files")
-    parser.add_argument("right", metavar="RIGHT", type=Path, help="what it is held against, the same kinds")
+    parser.add_argument("left", metavar="LEFT", type=Path, help="what is judged: dumps, .npy files, or a model")
+    parser.add_argument("right", metavar="RIGHT", type=Path, help="what it is held against: the same kinds")
     device = parser.add_argument_group("device")
     device.add_argument("--om", type=Path, metavar="FILE", help="the offline model, or its JSON: what each tensor is")
     device.add_argument("--quant", type=Path, metavar="FILE", help="AMCT's quantisation information, `*_quant.json`")
+    model = parser.add_argument_group("running", "where a side is a model")
+    model.add_argument(
+        "--inputs",
+        action="append",
+        default=[],
+        metavar="[NAME=]FILE",
+        help="numbers of an input: .npy, raw .bin, or an .npz of several (default: what the device was fed, or random)",
+    )
+    model.add_argument("--seed", type=int, default=0, help="the seed of random inputs")
+    model.add_argument("-w", "--weights", type=Path, metavar="FILE", help="the .caffemodel (default: beside the model)")
     more = parser.add_argument_group("more numbers")
     more.add_argument(
         "--further", action="store_true", help="also ULP, SNR, mismatches, counts of NaN and Inf, error by channel"
@@ -71,17 +82,20 @@ def run(args: argparse.Namespace) -> int:
 
 def _compared(args: argparse.Namespace) -> Comparison:
     from subcut.analysis.compare import Wanted, compare
+    from subcut.analysis.compare.running import Running, run_sides
 
     wanted = Wanted(args.further, args.output is not None, args.rtol, args.atol)
-    with Bar(args.quiet) as bar:
-        bar.stage("comparing")
+    running = Running(args.inputs, args.seed, args.weights, args.om, args.quant)
+    jobs = max(args.jobs, 1)
+    with Bar(args.quiet or args.json) as bar:
+        bar.stage("running")
+        with run_sides(args.left, args.right, running, bar.advance) as (left, right):
+            bar.stage("comparing")
 
-        def done(number: int, count: int) -> None:
-            bar.advance(1, count if number == 1 else 0)
+            def done(number: int, count: int) -> None:
+                bar.advance(1, count if number == 1 else 0)
 
-        return compare(
-            args.left, args.right, om=args.om, quantised=args.quant, wanted=wanted, jobs=max(args.jobs, 1), done=done
-        )
+            return compare(left, right, om=args.om, quantised=args.quant, wanted=wanted, jobs=jobs, done=done)
 
 
 def _write(folder: Path, args: argparse.Namespace, found: Comparison) -> None:

@@ -127,3 +127,14 @@ def test_a_damaged_dump_is_one_row(run: tuple[Emulated, Path], tmp_path: Path) -
     assert row.verdict == "not compared"
     assert "pool1" in row.note
     assert len(found.rows) == len(before.rows) - 1
+
+
+def test_a_side_is_a_model(run: tuple[Emulated, Path], tmp_path: Path) -> None:
+    made, golden = run
+    inputs = ["--inputs", DIGITS / "samples.npz"]
+    done = subcut("compare", digits("onnx"), golden, *inputs, "-o", tmp_path / "out")
+    assert "18 rows, 18 ok" in done.stdout
+    given = subcut("compare", made.dumps, digits("onnx"), "--om", made.om, *inputs, code=1).stdout
+    fed = subcut("compare", made.dumps, digits("onnx"), "--om", made.om, code=1).stdout
+    assert given == subcut("compare", made.dumps, golden, "--om", made.om, code=1).stdout
+    assert fed.splitlines()[-2:] == given.splitlines()[-2:]

@@ -1,0 +1,55 @@
+"""A side that is a model: it is run, and what it computed is compared like any other folder."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Generator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from subcut.compiler.alignment.twin import TwinOptions
+from subcut.compiler.formats import ReadOptions
+
+Progress = Callable[[int, int], None]
+"""Called with bytes that were written, and bytes that will be."""
+
+
+@dataclass(frozen=True)
+class Running:
+    """How a model is run."""
+
+    inputs: Sequence[str] = ()
+    """`[NAME=]FILE`; without any, what the device on the other side was fed, else random numbers."""
+    seed: int = 0
+    weights: Path | None = None
+    om: Path | None = None
+    quantised: Path | None = None
+
+
+def is_model(path: Path) -> bool:
+    """Whether a side is a model, and not a folder of numbers."""
+    return path.is_file() or (path / "saved_model.pb").is_file()
+
+
+@contextmanager
+def run_sides(
+    left: Path, right: Path, running: Running, progress: Progress | None = None
+) -> Generator[tuple[Path, Path], None, None]:
+    """Both sides as folders; those of models are removed in the end. Raises what running a model does."""
+    with ExitStack() as stack:
+        dumps = next((side for side in (left, right) if not is_model(side)), None)
+        made = [side if not is_model(side) else _run(side, dumps, running, progress, stack) for side in (left, right)]
+        yield made[0], made[1]
+
+
+def _run(model: Path, dumps: Path | None, running: Running, progress: Progress | None, stack: ExitStack) -> Path:
+    from subcut.analysis.golden import Request, golden
+
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="subcut-"))) / "golden"
+    device = None
+    if running.om is not None and dumps is not None and not running.inputs:
+        device = TwinOptions(running.om, dumps, running.quantised)
+    request = Request(running.seed, device=device)
+    read = ReadOptions(weights=running.weights)
+    return golden(model, running.inputs, folder, request=request, read=read, progress=progress).folder
