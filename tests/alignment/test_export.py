@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.commands import names, subcut
+from support.commands import names
+from support.in_process import subcut
 from support.models import digits
 
 import subcut as public

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.commands import subcut
 from support.device import dump_random
+from support.in_process import subcut
 from support.models import shared
 
 import subcut as public
