@@ -28,8 +28,16 @@ def same(found: Comparison, expected: bytes) -> None:
     assert found.csv.encode() == expected
 
 
-@pytest.mark.parametrize("ending", FORMATS)
-@pytest.mark.parametrize("how", [{}, {"faults": ["res2a_branch2a:nan"]}, {"precision": "int8"}], ids=str)
+@pytest.mark.parametrize(
+    ("ending", "how"),
+    [
+        *((ending, how) for ending in FORMATS for how in ({}, {"precision": "int8"})),
+        ("onnx", {"faults": ["res2a_branch2a:nan"]}),
+        ("prototxt", {"faults": ["res2a_branch2a:zero"]}),
+        ("pb", {"precision": "bf16"}),
+    ],
+    ids=str,
+)
 def test_a_whole_net(ending: str, how: dict[str, Any], tmp_path: Path) -> None:
     made = emulate(digits(ending), samples(ending), tmp_path / "out", **how)
     truth = ground_truth(digits(ending), samples(ending), tmp_path / "truth")
