@@ -84,7 +84,7 @@ class Verifier:
         _check_origin(original, manifest)
         files = [folder / name for name in manifest["files"]]
         weights = next((f for f in files if f.suffix == ".caffemodel"), None)
-        cut = load(files[0], replace(self.options, weights=weights))
+        cut = load(files[0], replace(self.options, weights=weights, beside=self.model.parent))
         edges = [*manifest["inputs"], *manifest["outputs"]]
         golden = self._golden(original, manifest, list(dict.fromkeys(edge["tensor"] for edge in edges)))
         feeds = feeds_of(cut, manifest, golden)

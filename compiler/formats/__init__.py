@@ -38,6 +38,8 @@ class ReadOptions:
 
     weights: Path | None = None
     """Caffe: the `.caffemodel`; None finds it beside the `.prototxt`."""
+    beside: Path | None = None
+    """Caffe: a folder in which files that layers name may lie too, as those of a cut lie beside the whole net."""
     phase: str = "TEST"
     level: int = 0
     stages: tuple[str, ...] = ()

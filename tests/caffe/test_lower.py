@@ -8,6 +8,7 @@ import numpy as np
 import onnx
 import pytest
 from support.caffe_models import blob, caffemodel, random_weights, read_net
+from support.commands import subcut
 from support.models import fetched, shared
 
 from subcut.compiler.errors import ModelError, UserError
@@ -117,6 +118,10 @@ def test_the_matrix_of_an_infogain_loss_is_read_from_its_file(
     logs = np.log(np.exp(X) / np.exp(X).sum(1, keepdims=True))
     np.testing.assert_allclose(found["file"], -(MATRIX[[2, 1]] * logs).sum() / 2, rtol=1e-6)
     assert found["file"].tobytes() == found["bottom"].tobytes()
+    (tmp_path / "else").mkdir()
+    monkeypatch.chdir(tmp_path / "else" if beside else tmp_path)
+    np.savez("x.npz", **feeds)
+    subcut(tmp_path / "net/net.prototxt", "b", "-o", "out", "--verify", "--inputs", "x.npz", cwd=Path.cwd())
 
 
 @pytest.mark.parametrize(

@@ -209,8 +209,8 @@ def _image_sizes(op: Op) -> list[Array]:
 def _beside(op: Op, name: str, what: str) -> Path:
     """The file that a layer names: beside the net, else where Caffe looks for it."""
     source = source_of(op)
-    places = [Path(name)] if source is None else [source.net.file.path.parent / name, Path(name)]
-    for path in places:
+    folders = [source.net.file.path.parent, source.beside] if source is not None else []
+    for path in [*(folder / name for folder in folders if folder is not None), Path(name)]:
         if path.is_file():
             return path
     raise _refusal(op, f"{what} in `{name}`, which is neither beside the net nor in the current folder")

@@ -29,7 +29,7 @@ def read(path: Path, options: ReadOptions) -> Model:
     weights = _find_weights(path, options)
     model = Model(CaffeDialect(), net.name)
     model.sources = [file, weights.file] if weights else [file]
-    model.origin = Source(net, weights)
+    model.origin = Source(net, weights, options.beside)
     _Builder(model, net).build()
     return model
 

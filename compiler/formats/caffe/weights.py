@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 from subcut.compiler.errors import ModelError, UserError, user_error
 from subcut.compiler.formats.caffe.caffemodel import Blob, Record, WeightFile
@@ -20,6 +21,8 @@ class Source:
 
     net: NetText
     weights: WeightFile | None
+    beside: Path | None = None
+    """Where files that layers name may lie, if not beside the net."""
 
     @cached_property
     def shared(self) -> dict[bytes, list[tuple[LayerText, int]]]:
