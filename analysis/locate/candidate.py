@@ -13,7 +13,7 @@ from subcut.compiler.export import FORMAT_OF, load
 from subcut.compiler.formats import ReadOptions, WriteOptions, package, runner
 from subcut.compiler.ir.graph import Model, Value
 from subcut.compiler.ir.selection import CutOptions, Selection
-from subcut.compiler.ir.types import TensorType, element_of
+from subcut.compiler.ir.types import TensorType, Type, compatible, element_of
 from subcut.compiler.pipeline import Pipeline, cutting
 
 if TYPE_CHECKING:
@@ -68,6 +68,7 @@ class Cutter:
 
     def __init__(self, path: Path, options: ReadOptions, steps: Steps) -> None:
         self.path, self.options, self.steps = path, options, steps
+        self._types = {value.name: value.type for value in steps.model.main.values()}
         self._places = {op: place for place, op in enumerate(steps.model.main.ops)}
         self.links = FORMAT_OF[steps.model.dialect.name] == "onnx"
         """Whether weights can stay where they are; not, where the model lies on another file system."""
@@ -81,7 +82,7 @@ class Cutter:
         values = {value.name: value for value in graph.values()}
         edges = self.steps.edges(piece)
         for name in [*(value.name for value in (*edges.inputs, *edges.outputs)), *tapped]:
-            _set_type(model, values[name], golden.get(name))
+            _set_type(model, values[name], self._types.get(name), golden.get(name))
         ops = dict.fromkeys(graph.ops[place] for place in chosen)
         ends = dict.fromkeys(values[value.name] for value in edges.outputs)
         model.selection = Selection(graph, ops, ends=ends, text=self.steps.selection(piece))
@@ -117,8 +118,8 @@ def _named(model: Model) -> Cut:
     )
 
 
-def _set_type(model: Model, value: Value, array: Any) -> None:
-    """An edge whose type the model does not say has that of the reference's tensor."""
+def _set_type(model: Model, value: Value, inferred: Type | None, array: Any) -> None:
+    """An edge whose type the model does not say has the inferred one, or that of the reference's tensor."""
     if not hasattr(array, "dtype"):
         return
     known = value.type if isinstance(value.type, TensorType) else TensorType()
@@ -128,4 +129,5 @@ def _set_type(model: Model, value: Value, array: Any) -> None:
         return
     needs_shape = model.dialect.needs_type(value)[1]
     if needs_shape or known.element is None or known.shape is None:
-        value.type = seen
+        whole = isinstance(inferred, TensorType) and inferred.element is not None and inferred.shape is not None
+        value.type = inferred if whole and not needs_shape and compatible(inferred, seen) else seen

@@ -108,7 +108,7 @@ def locate(
     say("the reference is run")
     reference = Reference(source, state)
     count = len(reference.steps.ops)
-    if not count:
+    if not count or not reference.can_run(tuple(range(count))):
         raise user_error("nothing-to-search", "the model computes nothing that a candidate could get wrong")
     bound = worst_case(count, settings.repeats)
     for text in _random_told(reference):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import sys
 import time
@@ -12,8 +13,8 @@ from typing import Any
 
 from subcut.analysis.locate.candidate import Cutter
 from subcut.analysis.locate.state import Recorded, State
-from subcut.analysis.locate.steps import Edges, Steps
-from subcut.compiler.errors import user_error
+from subcut.analysis.locate.steps import Edges, Piece, Steps, is_tensor
+from subcut.compiler.errors import UserError, user_error
 from subcut.compiler.export import load
 from subcut.compiler.formats import ReadOptions
 from subcut.compiler.ir.graph import Model, Op
@@ -63,10 +64,29 @@ class Reference:
         self.inherited = int(self.golden.facts["inherited"])
         """How many tensors differ from run to run because of these."""
         self.steps = Steps(self.model, self.random)
+        self._infer()
         self.cutter = Cutter(source.path, source.options, self.steps)
 
-    def has_numbers(self, edges: Edges) -> bool:
-        """Whether every tensor that enters was recorded, and one that leaves: on a branch not taken there is none."""
+    def _infer(self) -> None:
+        """Find the types of all tensors where the format writes them down; what cannot be inferred stays unknown."""
+        if not self.model.dialect.typed_outputs:
+            return
+        values = [value for op in self.steps.ops for value in op.results if value.name and value.type is None]
+        if values:
+            with contextlib.suppress(UserError):
+                self.model.dialect.infer(self.model, values)
+
+    def can_run(self, piece: Piece) -> bool:
+        """Whether a piece can stand alone: the format allows it, and there are numbers to feed and to compare."""
+        return self._has_numbers(self.steps.edges(piece)) and self.steps.can_be_cut(piece)
+
+    def _has_numbers(self, edges: Edges) -> bool:
+        """Whether every tensor that enters was recorded, and one that leaves: on a branch not taken there is none.
+
+        What is no tensor, such as a sequence, cannot be fed.
+        """
+        if not all(map(is_tensor, edges.inputs)):
+            return False
         return all(v.name in self.golden for v in edges.inputs) and any(v.name in self.golden for v in edges.outputs)
 
     def _run(self, state: State) -> Recorded:

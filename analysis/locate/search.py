@@ -184,6 +184,4 @@ class Search:
 
     def can_run(self, piece: Piece) -> bool:
         """Whether a piece can stand alone: the format allows it, and the reference has its numbers."""
-        steps = self.runs.reference.steps
-        edges = steps.edges(piece)
-        return bool(edges.outputs) and self.runs.reference.has_numbers(edges) and steps.can_be_cut(piece)
+        return self.runs.reference.can_run(piece)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from subcut.compiler.errors import UserError
 from subcut.compiler.ir.constants import is_constant
 from subcut.compiler.ir.graph import Graph, Model, Op, Value, topological
+from subcut.compiler.ir.types import TensorType
 
 Piece = tuple[int, ...]
 """Operators, as places in `Steps.ops`, ascending."""
@@ -68,8 +69,9 @@ class Steps:
         return Edges(tuple(inputs), tuple(outputs))
 
     def live(self, op: Op) -> list[Value]:
-        """The results that somebody reads or the model gives out; where there are none, all."""
-        named = [value for value in op.results if value.name and self.model.dialect.can_leave(value)]
+        """The tensors that somebody reads or the model gives out; where there are none, all that an operator makes."""
+        can_leave = self.model.dialect.can_leave
+        named = [value for value in op.results if value.name and is_tensor(value) and can_leave(value)]
         return [value for value in named if value.uses or value in self._outputs] or named
 
     def _leaves(self, value: Value, chosen: Collection[Op]) -> bool:
@@ -132,6 +134,11 @@ class Steps:
         """A name that others share says nothing: the selection language then takes the first result's."""
         shared = op.name and sum(other.name == op.name for other in self.model.main.ops) > 1
         return op.results[0].name if shared or not op.name else op.name
+
+
+def is_tensor(value: Value) -> bool:
+    """Whether a value is a tensor, as far as anybody knows: no sequence, no optional."""
+    return value.type is None or isinstance(value.type, TensorType)
 
 
 def _top(op: Op, graph: Graph) -> Op | None:

@@ -42,9 +42,9 @@ class Net:
         weights = self.weights(f"{name}_w", out, channels, size, size)
         return self.layer("Conv", name, below, weights, kernel_shape=[size, size], pads=[size // 2] * 4)
 
-    def save(self, path: Path, output: str) -> Path:
+    def save(self, path: Path, *outputs: str) -> Path:
         info = [helper.make_tensor_value_info("x", TensorProto.FLOAT, list(self.shape))]
-        last = [helper.make_tensor_value_info(output, TensorProto.FLOAT, None)]
+        last = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs]
         graph = helper.make_graph(self.nodes, "net", info, last, self.stored)
         made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
         path.write_bytes(made.SerializeToString())
