@@ -141,5 +141,5 @@ def inference_command(model: Model, exported: Exported) -> str | None:
 def _is_taken(edge: Edge, record: dict[str, Any]) -> bool:
     type = edge.value.type
     known = isinstance(type, TensorType) and type.element not in (None, "str")
-    own = numpy_dtype(type.element or "").name if isinstance(type, TensorType) and known else record["npy_type"]
-    return record["bin_type"] in ("float16", own)
+    dtype: Any = numpy_dtype(type.element or "") if isinstance(type, TensorType) and known else None
+    return record["bin_type"] in ("float16", record["npy_type"] if dtype is None else dtype.name)

@@ -157,7 +157,8 @@ def _write(array: np.ndarray[Any, Any], row: Row, name: str, path: Path, bin_typ
 
     array = contiguous(array)
     raw = _raw(array, row, bin_type, done)
-    plain = array.astype(np.float32) if array.dtype.kind == "V" or array.dtype.name == "bfloat16" else array
+    odd = array.dtype.kind == "V" or array.dtype.name == "bfloat16"  # which plain numpy cannot read
+    plain: np.ndarray[Any, Any] = array.astype(np.float32) if odd else array
     np.save(f"{path}.npy", plain, allow_pickle=False)
     raw.tofile(f"{path}.bin")
     done.numbers.append(

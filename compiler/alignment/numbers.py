@@ -78,7 +78,8 @@ def whole_file(row: Row, path: Path) -> np.ndarray[Any, Any]:
     for shape in (_sizes(row.shape), _static(row)):
         for name in (element, "f16"):
             if shape is not None and numpy_dtype(name).itemsize * _count(shape) == size:
-                return _fitted(np.fromfile(path, numpy_dtype(name)).reshape(shape), row)
+                found: Any = np.fromfile(path, numpy_dtype(name))
+                return _fitted(found.reshape(shape), row)
     message = f"{path} has {size} bytes, and `%{row.value.name}` is {type}"
     raise user_error("wrong-size", message, help="give the file of this tensor; as `.npy` where its shape is not known")
 
@@ -96,7 +97,8 @@ def _fitted(array: np.ndarray[Any, Any], row: Row) -> np.ndarray[Any, Any]:
     shape = _static(row) or (row.reshaped and _solved(row, array.size)) or held
     if shape is not None and array.shape != shape:
         if array.size == _count(shape) and (row.reshaped or _in_order(array.shape, shape)):
-            array = array.reshape(shape)
+            whole: Any = array
+            array = whole.reshape(shape)
         elif array.size == _count(shape) or row.reshaped or len(array.shape) != len(shape):
             raise LayoutError(f"the device stored {array.shape}, and the original is {shape}")
     if isinstance(type, TensorType) and type.element not in (None, "str"):
@@ -111,8 +113,12 @@ def _turned(array: np.ndarray[Any, Any], type: Type | None) -> np.ndarray[Any, A
     dims = type.shape if isinstance(type, TensorType) else None
     if dims is None or len(dims) != 4 or array.ndim != 4 or _agree(array.shape, dims):
         return array
-    turns = (array.transpose(0, 3, 1, 2), array.transpose(0, 2, 3, 1))
-    return next((turned for turned in turns if _agree(turned.shape, dims)), array)
+    whole: Any = array
+    for axes in ((0, 3, 1, 2), (0, 2, 3, 1)):
+        turned: np.ndarray[Any, Any] = whole.transpose(axes)
+        if _agree(turned.shape, dims):
+            return turned
+    return array
 
 
 def _agree(shape: Sequence[int], dims: Sequence[object]) -> bool:

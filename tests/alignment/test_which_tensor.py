@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -227,3 +228,27 @@ def test_a_cut_in_a_body_is_not_taken_for_aligned(more: str, branching: Model) -
     with pytest.raises(UserError) as refused:
         standard(more, align=True, strict=True).run(branching)
     assert refused.value.code == "not-aligned"
+
+
+def test_pieces_of_one_operator_are_its_whole_tensor(tmp_path: Path) -> None:
+    """Cut along the height; each piece's record, like the offline model, states the piece's shape."""
+    model = network(tmp_path, ("Relu", ["x"], ["a"]))
+    piece = (1, 2, 2, 4)
+    out = Out(layout="NCHW", shape=piece, origin_shape=piece)
+    ops = [DATA, *(Offline("R", f"a_lxslice{n}", ["x"], outputs=[out]) for n in (0, 1))]
+    said = {"threadMode": 0, "slice_instance_num": 2, "outputCutList": [[1, 1, 2, 1]], "inputCutList": [[1, 1, 2, 1]]}
+    folder = tmp_path / "d"
+    folder.mkdir()
+    for n in (0, 1):
+        attributes = {"_sgt_json_info": json.dumps(said)}
+        made = NewDump(f"a_lxslice{n}", [], [tensor(n + 1, piece)], T0, attributes=attributes)
+        write_dump(folder / make_name("R", f"a_lxslice{n}", 1, T0), made)
+    found, twin = aligned(tmp_path, model, ops, folder)
+    row = found["a"]
+    assert row.kind == EXACT
+    assert row.stored is not None
+    assert twin.dumps is not None
+    assert len(twin.dumps.files_of(row.stored)) == 2
+    array = read_numbers(row, twin.dumps)
+    assert array[0, 0, :, 0].tolist() == [1, 1, 2, 2]
+    assert array.shape == (1, 2, 4, 4)
