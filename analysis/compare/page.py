@@ -83,7 +83,7 @@ def page(comparison: Comparison, about: dict[str, str], table: str) -> str:
     return "\n".join(parts)
 
 
-_HEADINGS = ("verdict", "index", "type", "tensor", "original", "shape", *METRICS, "reason")
+_HEADINGS = ("verdict", "index", "type", "tensor", "original", "shape", "limit", *METRICS, "reason")
 
 
 def _text(text: str) -> str:
@@ -118,9 +118,11 @@ def _line(k: int, row: Row, pictured: bool) -> str:
     verdict = row.verdict
     name = _text(row.left if row.tensor == "NaN" else row.tensor)
     linked = f'<a href="#t{k}">{name}</a>' if pictured else name
+    limit = "" if row.limit is None else f"{row.limit:.6f}"
     cells = [
         f"<td>{escape(verdict)}</td><td>{row.index}</td><td>{_text(row.op_type)}</td>",
-        f'<td title="{name}">{linked}</td><td>{_text(row.original or row.right)}</td><td>{_text(row.shape)}</td>',
+        f'<td title="{name}">{linked}</td><td>{_text(row.original or row.right)}</td>',
+        f"<td>{_text(row.shape)}</td><td>{limit}</td>",
     ]
     cells += [_cell(value, name in row.broken) for name, value in row.compared.values.items()]
     reason = _text(" ".join(filter(None, (row.reason, row.note))))

@@ -54,6 +54,7 @@ def row_record(row: Row) -> dict[str, Any]:
         "files": [row.left_path, row.right_path],
         "verdict": row.verdict,
         "beyond": row.broken,
+        "limit": row.limit,
         "missing": row.missing,
         "metrics": row.compared.values,
         "reasons": row.compared.messages,

@@ -52,6 +52,8 @@ class Row:
     """`ok`, `bad` or `not compared`."""
     broken: list[str] = field(default_factory=list[str])
     """The thresholds that it is beyond."""
+    limit: float | None = None
+    """What the relative Euclidean distance must stay below, where a precision was stated."""
     further: Further | None = None
 
     @property

@@ -8,8 +8,10 @@ from __future__ import annotations
 from subcut.analysis.compare.rows import Row
 
 LEAST_COSINE = 0.99
+METRIC = "RelativeEuclideanDistance"
+"""The metric that says most about one tensor alone."""
 MOST = {
-    "RelativeEuclideanDistance": 0.05,
+    METRIC: 0.05,
     "KullbackLeiblerDivergence": 0.005,
     "RootMeanSquareError": 1.0,
     "MeanRelativeError": 1.0,
@@ -28,6 +30,6 @@ def judge(row: Row) -> None:
         value = row.value(metric)
         if value is not None and not value < most:
             row.broken.append(metric)
-    if cosine is None and row.value("RelativeEuclideanDistance") is None:
+    if cosine is None and row.value(METRIC) is None:
         row.broken.append("CosineSimilarity")
     row.verdict = "bad" if row.broken else "ok"

@@ -3,6 +3,7 @@
 subcut compare dumps golden --om net.om -o report        # result file, JSON, and a page for a browser
 subcut compare dumps golden --om net.om --quant net_quant.json
 subcut compare dumps net.onnx --om net.om                # the model is run, on what the device was fed
+subcut compare dumps net.onnx --om net.om --precision fp16          # judged by what fp16 must cost
 subcut compare dumps other_dumps                         # two devices, by names of operators
 subcut compare golden other_golden                       # two folders of .npy
 
@@ -22,11 +23,13 @@ from typing import TYPE_CHECKING
 
 from subcut.compiler.cli import table
 from subcut.compiler.cli.progress import Bar
+from subcut.compiler.errors import user_error
 from subcut.compiler.storage.folder import ResultFolder
 
 if TYPE_CHECKING:
     from subcut.analysis.compare import Comparison, Row
 
+_WHICH = "give it with `--model`"
 _SHOWN = ("CosineSimilarity", "RelativeEuclideanDistance", "MaxAbsoluteError", "MeanRelativeError")
 
 
@@ -46,6 +49,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="numbers of an input: .npy, raw .bin, or an .npz of several (default: what the device was fed, or random)",
     )
     model.add_argument("--seed", type=int, default=0, help="the seed of random inputs")
+    model.add_argument(
+        "--precision",
+        metavar="P",
+        help="judge each tensor by what fp16, bf16 or int8 costs there: the original is emulated in it",
+    )
+    model.add_argument(
+        "--factor", type=_tolerance, default=4.0, metavar="X", help="how many times that is allowed (default: 4)"
+    )
+    model.add_argument("--model", type=Path, metavar="FILE", help="the original, where RIGHT is what it computed")
     model.add_argument("-w", "--weights", type=Path, metavar="FILE", help="the .caffemodel (default: beside the model)")
     more = parser.add_argument_group("more numbers")
     more.add_argument(
@@ -95,7 +107,23 @@ def _compared(args: argparse.Namespace) -> Comparison:
             def done(number: int, count: int) -> None:
                 bar.advance(1, count if number == 1 else 0)
 
-            return compare(left, right, om=args.om, quantised=args.quant, wanted=wanted, jobs=jobs, done=done)
+            found = compare(left, right, om=args.om, quantised=args.quant, wanted=wanted, jobs=jobs, done=done)
+            if args.precision is not None:
+                _judge(args, found, right)
+            return found
+
+
+def _judge(args: argparse.Namespace, found: Comparison, golden: Path) -> None:
+    """Judge every row by what the stated precision costs."""
+    from subcut.analysis.compare.expected import expect
+    from subcut.analysis.compare.running import is_model
+
+    model = args.model or (args.right if is_model(args.right) else None)
+    if model is None:
+        raise user_error("bad-arguments", "what a precision costs is found by emulating the original", help=_WHICH)
+    expected = expect(model, golden, args.precision, factor=args.factor, weights=args.weights, jobs=args.jobs)
+    for row in found.rows:
+        expected.judge(row)
 
 
 def _write(folder: Path, args: argparse.Namespace, found: Comparison) -> None:
