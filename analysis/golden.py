@@ -112,6 +112,10 @@ def _check(model: Model, path: Path, request: Request) -> None:
     if request.framework and request.framework not in known:
         names = " or ".join(f"`{name}`" for name in known)
         raise user_error("bad-arguments", f"`{path}` runs in {names}, not in `{request.framework}`")
+    device = request.device
+    if device is not None and device.dumps is None and not device.fed:
+        message = "an offline model alone does not have the input"
+        raise user_error("bad-arguments", message, help="give what the device was fed: `--dump DIR` or `--fed F`")
     if request.seed < 0:
         raise user_error("bad-arguments", f"the seed {request.seed} is negative")
 
@@ -259,13 +263,12 @@ class _Run:
             | {key: files[value.name][key] for key in ("file", "element", "shape") if value.name in files}
             for value, fed in self.fed.items()
         ]
-        sources = self.model.sources
         return {
             "subcut": subcut.__version__,
             "golden": self.path.resolve().name,
             "format": self.model.dialect.name,
             "framework": prepared.version,
-            "model": [{"file": one.path.name, "bytes": one.size, "sha256": sha256(one)} for one in sources],
+            "model": [{"file": one.path.name, "bytes": one.size, "sha256": sha256(one)} for one in prepared.files()],
             "seed": self.request.seed,
             "timestamp": self.writer.time,
             "only": list(self.request.only),

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from subcut.compiler.errors import MissingExtra, user_error
 from subcut.compiler.formats import ReadOptions
 from subcut.compiler.ir.graph import Model, Op, Value
+from subcut.compiler.storage.files import SourceFile
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,6 +41,10 @@ class PyCaffe:
         self._values = {value.name: value for value in model.main.values()}
         self._folder = tempfile.TemporaryDirectory(dir=scratch, prefix=".caffe-")
         self._files: dict[str, Path] = {}
+
+    def files(self) -> list[SourceFile]:
+        """The model's own."""
+        return list(self._model.sources)
 
     def sizes(self, fetch: Sequence[str]) -> dict[str, int | None]:
         """Nothing of it is in this process: the numbers wait in files."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from subcut.compiler.errors import ModelError
 from subcut.compiler.ir.graph import Model, Op, Value
+from subcut.compiler.storage.files import SourceFile
 from subcut.compiler.storage.rope import Progress
 
 if TYPE_CHECKING:
@@ -131,6 +132,10 @@ class Prepared(Protocol):
     """The framework and its version, such as `onnxruntime 1.23.0`."""
     drawn: list[Op]
     """Operators of the main graph whose numbers are not a function of what they read."""
+
+    def files(self) -> list[SourceFile]:
+        """The files that the model is in, once something was run; the model file first."""
+        ...
 
     def sizes(self, fetch: Sequence[str]) -> dict[str, int | None]:
         """The bytes of tensors of the main graph; None where only giving a tensor out tells.

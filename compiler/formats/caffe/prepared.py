@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from subcut.compiler.formats.caffe.lower import UnknownShape, build
 from subcut.compiler.formats.caffe.run import onnxruntime_module, run
 from subcut.compiler.ir.graph import Model, Op
+from subcut.compiler.storage.files import SourceFile
 
 Array = NDArray[Any]
 
@@ -25,6 +26,10 @@ class Prepared:
         self._model = model
         self._feeds = {name: np.asarray(array, np.float32, order="C") for name, array in feeds.items()}
         self._weights = 0
+
+    def files(self) -> list[SourceFile]:
+        """The model's own."""
+        return list(self._model.sources)
 
     def sizes(self, fetch: Sequence[str]) -> dict[str, int | None]:
         """As the shape rules have them; what they cannot know is computed first."""

@@ -21,6 +21,7 @@ from subcut.compiler.formats.onnx.run import (
 from subcut.compiler.formats.onnx.schema import NODE, OUTPUT
 from subcut.compiler.ir.graph import Model, Value
 from subcut.compiler.ir.types import TensorType, numpy_dtype
+from subcut.compiler.storage.files import SourceFile
 from subcut.compiler.storage.wire import bytes_field, int_field
 
 if TYPE_CHECKING:
@@ -46,6 +47,10 @@ class Prepared:
         self.values: dict[str, Value] = {value.name: value for value in model.main.values() if value.name}
         self.content = Content(model, scratch, INLINE)
         self.drawn = [op for op in model.main.ops if op.type in RANDOM]
+
+    def files(self) -> list[SourceFile]:
+        """The model's own, and those of external data."""
+        return list(dict.fromkeys([*self.model.sources, *self.content.files.opened.values()]))
 
     def sizes(self, fetch: Sequence[str]) -> dict[str, int | None]:
         """From the types where these say everything, else from a run that gives out every tensor's shape."""
@@ -86,8 +91,8 @@ class Prepared:
         return {name: value.numpy() for name, value in zip(names, found, strict=True)}
 
     def overhead(self) -> int:
-        """The weights as they are mapped, and as kernels pack them anew; in memory once more."""
-        return self.content.size * (4 if self.content.inline else 2)
+        """The weights as they are mapped or, instead, as kernels pack them; those handed over in memory some times."""
+        return self.content.size * (4 if self.content.inline else 1)
 
     def run(self, fetch: Sequence[str]) -> Iterator[tuple[str, Any]]:
         """Each tensor is copied out of onnxruntime, and let go there before the next one is."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import importlib
-import math
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -79,9 +78,9 @@ def numbers_of(value: Any) -> Any:
         return None
     if not element.startswith(_RAW):
         return value.numpy()
-    dtype, shape = numpy_dtype(element), value.shape()
-    raw = ctypes.string_at(value.data_ptr(), math.prod(shape) * dtype.itemsize)
-    return np.frombuffer(bytearray(raw), dtype).reshape(shape)
+    found: Any = np.empty(value.shape(), numpy_dtype(element))
+    ctypes.memmove(found.ctypes.data, value.data_ptr(), found.nbytes)
+    return found
 
 
 def taken(session: Any, feeds: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from subcut.compiler.formats.tensorflow.regions import TABLES, VARIABLES, is_tok
 from subcut.compiler.formats.tensorflow.run import Session, complaining, load_graph, session_config
 from subcut.compiler.formats.tensorflow.signatures import signature
 from subcut.compiler.ir.graph import Model, Op, Value
+from subcut.compiler.storage.files import SourceFile
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,6 +28,7 @@ class Prepared:
     def __init__(self, model: Model, feeds: Mapping[str, Array], scratch: Path) -> None:
         self._tf = tensorflow("run the model")
         self.version = f"tensorflow {self._tf.__version__}"
+        self._model = model
         self._values = {value.name: value for value in model.main.values()}
         self._feeds = {self._values[name]: array for name, array in feeds.items()}
         self.drawn = [op for op in model.main.ops if _draws(op)]
@@ -35,6 +37,10 @@ class Prepared:
         self._graph = load_graph(self._tf, model)
         self._flow = flow_of(model.main)
         self._session = self._tf.compat.v1.Session(graph=self._graph, config=session_config(self._tf))
+
+    def files(self) -> list[SourceFile]:
+        """The model's own."""
+        return list(self._model.sources)
 
     def sizes(self, fetch: Sequence[str]) -> dict[str, int | None]:
         """From the types where these say everything, else from a run that gives out every tensor's shape."""

@@ -215,6 +215,19 @@ def test_types_that_numpy_lacks_are_stored_exactly() -> None:
     assert storable([np.ones(1)]) is None
 
 
+@pytest.mark.parametrize("name", ["BFLOAT16", "FLOAT8E4M3FN", "FLOAT8E5M2", "FLOAT16", "DOUBLE", "INT8", "BOOL"])
+def test_every_element_type_that_onnxruntime_gives_out(name: str, tmp_path: Path) -> None:
+    from support.onnx_graphs import F, Info, Node, TensorProto, helper, model
+
+    kind = getattr(TensorProto, name)
+    nodes = [Node("Cast", ["x"], ["a"], name="there", to=kind), Node("Cast", ["a"], ["y"], name="back", to=F)]
+    path = tmp_path / "m.onnx"
+    graph = helper.make_graph(nodes, "g", [Info("x", F, ["N"])], [Info("y", F, ["N"])])
+    path.write_bytes(model(graph, opset=21, ir=10).SerializeToString())
+    found = check(made(path, tmp_path / "golden", {"x": np.array([1, 2.5, 3.14159, -0.0], np.float32)}), path)
+    assert found["a"].astype(np.float32).tobytes() == found["y"].tobytes()
+
+
 def test_the_time_in_the_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1600000000")
     one = golden(digits("onnx"), samples("onnx"), tmp_path / "golden", request=Request(only=("pool1",)))

@@ -164,6 +164,12 @@ def test_a_dump_without_the_input_says_so(tmp_path: Path) -> None:
     assert caught.value.code == "missing-input"
 
 
+def test_an_offline_model_alone_has_no_input(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="an offline model alone does not have the input") as caught:
+        golden(digits("onnx"), None, tmp_path / "golden", request=Request(device=TwinOptions(tmp_path / "net.om")))
+    assert caught.value.code == "bad-arguments"
+
+
 def test_an_offline_model_is_no_original(tmp_path: Path) -> None:
     device = emulate(digits("onnx"), read_npz(DIGITS / "samples.npz"), tmp_path / "device")
     with pytest.raises(UserError) as caught:

@@ -127,6 +127,7 @@ def test_external_data_is_found(tmp_path: Path) -> None:
     x = np.random.default_rng(0).standard_normal((2, 64)).astype(np.float32)
     near, far = golden(whole, {"x": x}, tmp_path / "near"), golden(path, {"x": x}, tmp_path / "golden")
     check(far, path)
+    assert [entry["file"] for entry in far.manifest["model"]] == ["m.onnx", "m.data"]
     assert {n: a.tobytes() for n, a in arrays(near).items()} == {n: a.tobytes() for n, a in arrays(far).items()}
 
 
