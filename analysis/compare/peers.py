@@ -6,7 +6,9 @@ their rows here are made in the same way.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from subcut.analysis.compare.fitting import restored
@@ -21,6 +23,7 @@ from subcut.compiler.device.dumps.tree import DumpTree, Entry, TruthPath
 from subcut.compiler.device.enums import ELEMENTS
 from subcut.compiler.errors import ModelError
 from subcut.compiler.ir.types import numpy_dtype
+from subcut.compiler.storage.folder import MANIFEST
 
 
 def _no_file(name: str, whose: str) -> str:
@@ -168,11 +171,22 @@ class Truths:
         return [row]
 
 
-def _files(tree: DumpTree) -> dict[str, Any]:
-    """The newest file of each tensor, in the order of time, which is the order in which they were computed."""
+def _files(tree: DumpTree) -> dict[str, TruthPath]:
+    """The newest file of each tensor, in the order in which they were computed."""
     found: dict[str, TruthPath] = {}
     for file in tree.truths():
         key = f"{file.name.op_name}.{file.name.output}"
         if key not in found or file.name.time > found[key].name.time:
             found[key] = file
-    return dict(sorted(found.items(), key=lambda one: one[1].name.time))
+    places = {name: place for place, name in enumerate(_listed(tree.execution.folder / MANIFEST))}
+    last = len(places)
+    return dict(sorted(found.items(), key=lambda one: (one[1].name.time, places.get(one[1].path.name, last))))
+
+
+def _listed(manifest: Path) -> list[str]:
+    """The files in the order of the model, where `subcut run` wrote them: all of its files have the same time."""
+    try:
+        told: Any = json.loads(manifest.read_text("utf-8"))
+        return [str(entry["file"]) for entry in told["tensors"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []

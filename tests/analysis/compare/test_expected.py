@@ -15,6 +15,7 @@ from subcut.analysis.compare import compare
 from subcut.analysis.compare.expected import Expected, expect
 from subcut.analysis.compare.rows import Row
 from subcut.analysis.golden import golden
+from subcut.compiler.device.dumps.names import escape
 from subcut.compiler.errors import UserError
 from subcut.compiler.number_files import read_npz
 from subcut.emulator import emulate
@@ -91,3 +92,9 @@ def test_another_precision_than_the_one_stated(truth: Path, tmp_path: Path) -> N
     bf16, fp16 = (expect(digits("onnx"), truth, precision) for precision in ("bf16", "fp16"))
     assert "bad" not in verdicts(truth, tmp_path / "one", bf16).values()
     assert list(verdicts(truth, tmp_path / "two", fp16, precision="bf16").values()).count("bad") > 5
+
+
+def test_rows_of_ground_truth_are_in_the_order_of_the_model(truth: Path) -> None:
+    listed = [escape(entry["operator"]) for entry in json.loads((truth / "manifest.json").read_text())["tensors"]]
+    assert [row.left for row in compare(truth, truth).rows] == listed
+    assert listed != sorted(listed)
