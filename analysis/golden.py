@@ -145,9 +145,9 @@ class _Run:
         self.names = model.dialect.compiled_names(model.main)
         self.all = list(self._all())
         self.wanted = [one for one in self.all if self._is_wanted(one)]
-        if not self.wanted:
+        if request.only and not self.wanted:
             known = [name for one in self.all for name in (one.operator, one.value.name)]
-            pattern = request.only[0] if request.only else "*"
+            pattern = request.only[0]
             help = did_you_mean(pattern, known)
             raise user_error("no-match", f"no operator or tensor is called `{pattern}`", help=help)
         self.tensors: list[dict[str, Any]] = []
@@ -186,7 +186,7 @@ class _Run:
             rest = [name for name in wanted if name in sizes]
             total = sum(sizes[name] or 0 for name in rest)
             memory = budget(self.request.memory)
-            overhead = prepared.overhead() + sum(fed.array.nbytes for fed in self.fed.values())
+            overhead = prepared.overhead() + sum(getattr(fed.array, "nbytes", 0) for fed in self.fed.values())
             for names in slices(self.model.main, rest, sizes, memory, overhead):
                 for name, array in prepared.run(names):
                     self._write(wanted[name], array)

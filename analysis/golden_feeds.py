@@ -120,9 +120,10 @@ def _read(value: Value, given: Array | Path) -> Array:
     """An array as it is; a raw file in the type and shape that the model states, of which one size may be open."""
     import numpy as np
 
-    if not isinstance(given, Path):
-        return np.asarray(given)
     type = value.type
+    if not isinstance(given, Path):
+        is_tensor = type is None or isinstance(type, TensorType)
+        return np.asarray(given) if is_tensor else given  # a sequence is a list, and stays one
     if not isinstance(type, TensorType) or type.shape is None or type.element in (None, "str"):
         raise user_error(
             "wrong-input",

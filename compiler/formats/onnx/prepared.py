@@ -21,6 +21,7 @@ from subcut.compiler.formats.onnx.run import (
 from subcut.compiler.formats.onnx.schema import NODE, OUTPUT
 from subcut.compiler.ir.graph import Model, Value
 from subcut.compiler.ir.types import TensorType, numpy_dtype
+from subcut.compiler.numbers import is_array
 from subcut.compiler.storage.files import SourceFile
 from subcut.compiler.storage.wire import bytes_field, int_field
 
@@ -71,7 +72,7 @@ class Prepared:
         kept = {name: numbers.size for name in types if (numbers := stored(self.values[name])) is not None}
         rest = [name for name in types if name not in known and name not in kept]
         try:
-            shapes = self._shapes(rest)
+            shapes = self._shapes(rest) if rest else {}  # asked for nothing, onnxruntime gives every output
         except UserError:  # one of them is no tensor, and nobody could say which
             shapes = dict.fromkeys(rest)
         counts = {name: None if shape is None else _count(shape) for name, shape in shapes.items()}
@@ -88,7 +89,7 @@ class Prepared:
         if "" not in model_record_of(self.model).opsets:
             content += bytes_field(OPSET, int_field(2, 13))
         found = self._run(content, list(wanted.values()))
-        return {name: value.numpy() for name, value in zip(names, found, strict=True)}
+        return {name: _plain(value) for name, value in zip(names, found, strict=True)}
 
     def overhead(self) -> int:
         """The weights as they are mapped or, instead, as kernels pack them; those handed over in memory some times."""
@@ -109,13 +110,15 @@ class Prepared:
         found.reverse()
         for name in computed:
             value = found.pop()
-            yield name, numbers_of(value)
+            yield name, _plain(value)
 
     def _run(self, content: bytes, fetch: list[str]) -> list[Any]:
         session, failures = session_of(content, str(self.content.folder), frugal=True)
         given = taken(session, self.feeds)
         try:
-            return list(session.run_with_ort_values(fetch, ort_values(given)))
+            if all(is_array(array) and not array.dtype.hasobject for array in given.values()):
+                return list(session.run_with_ort_values(fetch, ort_values(given)))
+            return list(session.run(fetch, given))  # it has no OrtValues of text and sequences
         except failures as error:
             raise failed(error) from None
 
@@ -127,6 +130,13 @@ class Prepared:
 
 
 RANDOM = frozenset("RandomNormal RandomNormalLike RandomUniform RandomUniformLike Multinomial Bernoulli".split())
+
+
+def _plain(value: Any) -> Any:
+    """The array that onnxruntime gave, as one or as an OrtValue; None for what is none."""
+    if is_array(value):
+        return value
+    return numbers_of(value) if hasattr(value, "is_tensor") else None
 
 
 def _count(shape: Sequence[Any] | None) -> int:

@@ -11,6 +11,7 @@ import pytest
 from support.commands import contents, subcut
 from support.golden import arrays, check
 from support.models import DIGITS, digits
+from support.onnx_corpus import node_tests, stored_inputs
 from support.onnx_graphs import save
 
 from subcut.analysis.golden import Golden, Request, golden
@@ -21,6 +22,7 @@ from subcut.compiler.export import load
 from subcut.compiler.number_files import read_npz
 
 FORMATS = ["prototxt", "onnx", "pb"]
+X = np.array([1.5, -2.0, 3.0], np.float32)
 TIME = 1_700_000_000_000_000
 
 
@@ -162,6 +164,57 @@ def test_sequences_are_left_out_with_the_reason(tmp_path: Path) -> None:
     check(one, path)
     assert [entry["tensor"] for entry in one.manifest["absent"]] == ["s", "s2", "o"]
     assert arrays(one).keys() == {"x", "x2", "e", "n", "h", "y", "z"}
+
+
+def test_models_of_the_onnx_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thirteenth of ONNX's own node tests, each tensor in a slice of its own; some have no version that runs."""
+    monkeypatch.setattr("subcut.analysis.golden.slices", lambda graph, fetch, *_: ([name] for name in fetch))
+    passed, refused = 0, list[str]()
+    for place, path in enumerate(node_tests()[::13]):
+        inputs = stored_inputs(path)
+        if inputs is None:
+            continue
+        try:
+            one = made(path, tmp_path / str(place), inputs)
+        except UserError as error:
+            refused.append(error.code)
+            continue
+        if not any(entry["tensor"] in inputs for entry in one.manifest["absent"]):
+            check(one, path)
+            passed += 1
+    assert set(refused) <= {"cannot-run", "wrong-input"}
+    assert passed > 4 * len(refused)
+
+
+def test_text_and_sequences_can_be_fed(tmp_path: Path) -> None:
+    from support.onnx_graphs import F, Info, L, Node, TensorProto, helper, model
+
+    nodes = [
+        Node("Identity", ["text"], ["copy"], name="copy"),
+        Node("SequenceLength", ["list"], ["n"], name="length"),
+        Node("SequenceAt", ["list", "i"], ["y"], name="at"),
+    ]
+    text = Info("text", TensorProto.STRING, [2])
+    list_info = helper.make_tensor_sequence_value_info("list", F, ["N"])
+    outputs = [Info("copy", TensorProto.STRING, [2]), Info("n", L, []), Info("y", F, ["N"])]
+    path = tmp_path / "m.onnx"
+    graph = helper.make_graph(nodes, "g", [text, list_info, Info("i", L, [])], outputs)
+    path.write_bytes(model(graph).SerializeToString())
+    inputs = {"text": np.array(["a", "b"]), "list": [np.ones(1, np.float32), X], "i": np.int64(1)}
+    one = made(path, tmp_path / "golden", inputs)
+    assert [entry["tensor"] for entry in one.manifest["absent"]] == ["text", "list", "copy"]
+    assert arrays(one)["y"].tobytes() == X.tobytes()
+    assert arrays(one)["n"] == 2
+
+
+def test_a_model_that_stores_everything(tmp_path: Path) -> None:
+    from support.onnx_graphs import F, Info, Node, helper, model, weights
+
+    path = tmp_path / "m.onnx"
+    nodes = [Node("Constant", [], ["y"], name="k", value=weights("", 4))]
+    path.write_bytes(model(helper.make_graph(nodes, "g", [], [Info("y", F, [4])])).SerializeToString())
+    assert made(path, tmp_path / "none").manifest["tensors"] == []
+    assert arrays(made(path, tmp_path / "all", constants=True)).keys() == {"y"}
 
 
 def test_only_some(tmp_path: Path) -> None:
