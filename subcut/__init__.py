@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from subcut.compiler.alignment.twin import TwinOptions, attach
     from subcut.compiler.errors import MissingExtra, ModelError, SubcutError, UserError
     from subcut.compiler.export import load, save
     from subcut.compiler.formats import ReadOptions, WriteOptions
@@ -22,9 +23,11 @@ if TYPE_CHECKING:
     from subcut.compiler.ir.types import TensorType
     from subcut.compiler.pipeline import Pipeline, cut, parse_passes, standard
     from subcut.compiler.verification import Verifier
-    from subcut.passes import PASSES, AddInputs, Cut, Fold, Pass, Prune, Select
+    from subcut.passes import PASSES, AddInputs, Align, Cut, Fold, Pass, Prune, Select, Snap
 
 _HOME = {
+    "TwinOptions": "subcut.compiler.alignment.twin",
+    "attach": "subcut.compiler.alignment.twin",
     "MissingExtra": "subcut.compiler.errors",
     "ModelError": "subcut.compiler.errors",
     "SubcutError": "subcut.compiler.errors",
@@ -46,17 +49,20 @@ _HOME = {
     "Verifier": "subcut.compiler.verification",
     "PASSES": "subcut.passes",
     "AddInputs": "subcut.passes",
+    "Align": "subcut.passes",
     "Cut": "subcut.passes",
     "Fold": "subcut.passes",
     "Pass": "subcut.passes",
     "Prune": "subcut.passes",
     "Select": "subcut.passes",
+    "Snap": "subcut.passes",
 }
 """Where each public name lives: imported when it is first asked for, so that `import subcut` costs nothing."""
 
 __all__ = [
     "PASSES",
     "AddInputs",
+    "Align",
     "Cut",
     "Fold",
     "Graph",
@@ -69,13 +75,16 @@ __all__ = [
     "Prune",
     "ReadOptions",
     "Select",
+    "Snap",
     "SubcutError",
     "TensorType",
+    "TwinOptions",
     "UserError",
     "Value",
     "Verifier",
     "WriteOptions",
     "__version__",
+    "attach",
     "cut",
     "load",
     "parse_passes",
