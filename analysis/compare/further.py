@@ -107,7 +107,8 @@ class _Looking:
             if self.step is not None and finite.any():
                 self.largest = max(self.largest, _ulp(x[finite], y[finite], self.step))
             if len(self.channels):
-                np.add.at(self.channels, where // self.inner % len(self.channels), error)
+                place = where // self.inner % len(self.channels)
+                self.channels += np.bincount(place, error, len(self.channels))
         if self.wanted.pictures:
             known = np.where(np.isnan(error), np.inf, error)
             (high, wide), (rows, columns) = self.plane, self.grid

@@ -15,6 +15,7 @@ from subcut.analysis.compare.rows import Row, shape_text
 from subcut.analysis.compare.rules import FusedOp, Fusion, NotComparable
 from subcut.analysis.compare.sides import Dumped, explained, read_run, read_truth, side_of, truth_path
 from subcut.analysis.metrics import NAN, Compared, Names, compare_arrays, is_scalar
+from subcut.analysis.sums import Array
 from subcut.compiler.device.dumps.slices import WholeTensor
 from subcut.compiler.device.dumps.tree import DumpTree
 from subcut.compiler.errors import ModelError
@@ -144,10 +145,12 @@ def _reopened(fusion: Fusion, left: Path, right: Path, wanted: Wanted) -> Groups
     return Groups(fusion, DumpTree.open(left), DumpTree.open(right), wanted)
 
 
-def fill(row: Row, left: object, right: object, shape: tuple[int, ...], wanted: Wanted) -> None:
-    """Compare two flat arrays of one length, and write into the row what comes out."""
+def fill(row: Row, left: Array, right: Array, shape: tuple[int, ...], wanted: Wanted) -> None:
+    """Compare two flat arrays of one length, and write into the row what comes out. Of complex numbers the real part
+    counts, as in the tool."""
+    row.left_type, row.right_type = str(left.dtype), str(right.dtype)
+    left, right = (side.real if side.dtype.kind == "c" else side for side in (left, right))
     row.compared = compare_arrays(left, right, Names(row.left_path, row.right_path), scalar=is_scalar(shape))
-    row.left_type, row.right_type = (str(getattr(array, "dtype", NAN)) for array in (left, right))
     row.shape = shape_text(shape)
     row.further = look_further(left, right, shape, wanted)
 

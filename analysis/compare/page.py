@@ -9,11 +9,9 @@ from html import escape
 from subcut.analysis.compare.drawing import bars, curve, grid
 from subcut.analysis.compare.further import Further, bin_label
 from subcut.analysis.compare.rows import Row
-from subcut.analysis.compare.run import Comparison
+from subcut.analysis.compare.run import PICTURED, Comparison
 from subcut.analysis.metrics import METRICS
 
-PICTURED = 500
-"""Tensors that have pictures: the worst ones. A page of a hundred thousand would not open."""
 _CHANNELS = 8
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 
@@ -59,7 +57,7 @@ open();
 def page(comparison: Comparison, about: dict[str, str], table: str) -> str:
     """The whole page. `about` names the two sides, `table` the result file beside it."""
     numbers = {id(row): k for k, row in enumerate(comparison.rows)}
-    pictured = [row for row in comparison.worst if row.further is not None][:PICTURED]
+    pictured = [row for row in comparison.worst if row.further is not None and row.further.map][:PICTURED]
     shown = {numbers[id(row)] for row in pictured}
     parts = [
         "<!doctype html>\n<html lang=en><head><meta charset=utf-8>",

@@ -32,6 +32,8 @@ Work = Union[Groups, Devices, Truths]
 _FEW = 64
 """Up to so many pieces of work, other processes cost more than they save, unless there is much to read."""
 _MUCH = 256 << 20
+PICTURED = 500
+"""Tensors that have pictures, at least: the worst ones. Those of a hundred thousand would fill the memory."""
 _TOGETHER = 8
 """Pieces of work that a process is given at a time."""
 
@@ -102,16 +104,30 @@ def compare(
     """
     work = _prepared(Path(left), Path(right), om, quantised, wanted or Wanted())
     rows: list[Row] = []
+    pictured: list[Row] = []
     keys = work.keys()
     for number, found in enumerate(_each(work, keys, jobs or os.cpu_count() or 1), 1):
+        for row in found:
+            judge(row)
         rows += found
+        pictured = _worst_pictures([*pictured, *found])
         if done is not None:
             done(number, len(keys))
-    for row in rows:
-        judge(row)
     columns = Columns(not is_truth(work.left), not is_truth(work.right))
     problems = [*work.left.problems, *work.right.problems]
     return Comparison(rows, columns, _extra(work, rows), problems)
+
+
+def _worst_pictures(rows: list[Row]) -> list[Row]:
+    """Those rows that have pictures; when they are many, the pictures of the better half go."""
+    rows = [row for row in rows if row.further is not None and row.further.map]
+    if len(rows) < 2 * PICTURED:
+        return rows
+    rows.sort(key=badness, reverse=True)
+    for row in rows[PICTURED:]:
+        assert row.further is not None
+        row.further.map, row.further.histogram = [], []
+    return rows[:PICTURED]
 
 
 def _prepared(left: Path, right: Path, om: str | Path | None, quantised: str | Path | None, wanted: Wanted) -> Work:
