@@ -47,9 +47,7 @@ def test_anything_fits_or_is_refused(pair: tuple[Side, Side]) -> None:
 
 def test_matrices_in_blocks_have_a_shape() -> None:
     stored = Side(np.zeros(3 * 2 * 256, "f2"), (3, 2, 16, 16), "FRACTAL_NZ", (20, 60))
-    with pytest.raises(
-        NotComparable, match="The target shape \\(20, 60\\) is invalid. The recommended shape is \\(32, 48\\)."
-    ):
+    with pytest.raises(NotComparable, match=r"shape \(20, 60\) is invalid\. The recommended shape is \(32, 48\)"):
         fit("op", stored, Side(np.zeros(1200), (20, 60), "ND", (20, 60)))
 
 
