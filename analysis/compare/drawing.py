@@ -11,13 +11,13 @@ _LOWEST, _HIGHEST = 1e-7, 1e2
 _CELL = 14
 
 
-def curve(points: Sequence[tuple[float, str, str]]) -> str:
-    """Points on a logarithmic scale, each with a link and a title, which are markup already; joined by a line.
+def curve(points: Sequence[tuple[float, bool, str, str]]) -> str:
+    """Points on a logarithmic scale, each with whether it is bad, a link and a title (markup already); joined by a line.
 
     What is no number, or beyond the scale, lies at its upper edge.
     """
     step = (WIDTH - _LEFT - 10) / max(len(points) - 1, 1)
-    places = [(_LEFT + k * step, _height(value)) for k, (value, _, _) in enumerate(points)]
+    places = [(_LEFT + k * step, _height(value)) for k, (value, *_) in enumerate(points)]
     line = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
     out = [f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" role="img">']
     for power in range(-7, 3):
@@ -25,8 +25,8 @@ def curve(points: Sequence[tuple[float, str, str]]) -> str:
         out.append(f'<line x1="{_LEFT}" x2="{WIDTH}" y1="{y:.1f}" y2="{y:.1f}" stroke="#eee"/>')
         out.append(f'<text x="4" y="{y + 4:.1f}" font-size="11" fill="#666">1e{power}</text>')
     out.append(f'<polyline points="{line}" fill="none" stroke="#4878a8"/>')
-    for (value, link, title), (x, y) in zip(points, places, strict=True):
-        colour = "#4878a8" if value < 0.05 else "#e0584f"
+    for (_, bad, link, title), (x, y) in zip(points, places, strict=True):
+        colour = "#e0584f" if bad else "#4878a8"
         dot = f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{colour}"><title>{title}</title></circle>'
         out.append(f'<a href="{link}">{dot}</a>')
     out.append("</svg>")

@@ -103,12 +103,13 @@ def _problems(comparison: Comparison) -> str:
 
 def _curve(comparison: Comparison, numbers: dict[int, int], shown: set[int]) -> str:
     """The distance of every output from the original's, in the order of the file; a point leads to its tensor."""
-    points: list[tuple[float, str, str]] = []
+    points: list[tuple[float, bool, str, str]] = []
     for row in comparison.rows:
         distance = row.value("RelativeEuclideanDistance")
         if distance is not None and ":input:" not in row.tensor:
             k = numbers[id(row)]
-            points.append((distance, f"#t{k}" if k in shown else f"#r{k}", f"{_text(row.tensor)}: {distance:.6f}"))
+            link = f"#t{k}" if k in shown else f"#r{k}"
+            points.append((distance, row.verdict == "bad", link, f"{_text(row.tensor)}: {distance:.6f}"))
     return curve(points) if points else "<p>nothing was compared</p>"
 
 

@@ -98,7 +98,7 @@ def test_nothing_compared() -> None:
 
 @pytest.mark.parametrize("values", [[0.0], [1e-9, 1.0, float("inf"), float("nan")], [5.0] * 300])
 def test_pictures_are_markup(values: list[float]) -> None:
-    points: Any = [(value, "#a", "title") for value in values]
+    points: Any = [(value, value > 1, "#a", "title") for value in values]
     for drawn in (curve(points), grid([values, values]), bars([0, 1, 10**9], ["a", "b", "c"]), bars([0], ["a"])):
         ElementTree.fromstring(drawn)
         assert "nan" not in re.sub(r"<title>.*?</title>", "", drawn)
