@@ -124,17 +124,15 @@ def _read(value: Value, given: Array | Path) -> Array:
     if not isinstance(given, Path):
         is_tensor = type is None or isinstance(type, TensorType)
         return np.asarray(given) if is_tensor else given  # a sequence is a list, and stays one
-    if not isinstance(type, TensorType) or type.shape is None or type.element in (None, "str"):
+    if isinstance(type, TensorType) and type.element == "str":
+        return _text(value, given)
+    if not isinstance(type, TensorType) or type.shape is None or type.element is None:
         raise user_error(
             "wrong-input",
             f"the type of the input `{_name(value)}` is {type or 'unknown'}, and `{given}` is raw bytes",
             help="give it as `.npy`, which says its type",
         )
-    dtype = numpy_dtype(type.element or "")
-    try:
-        size = given.stat().st_size
-    except OSError as error:
-        raise user_error("wrong-input", f"`{given}` cannot be read: {error.strerror}") from None
+    dtype, size = numpy_dtype(type.element), _size(given)
     known = int(np.prod([dim for dim in type.shape if isinstance(dim, int)], dtype=np.int64)) * dtype.itemsize
     free = sum(not isinstance(dim, int) for dim in type.shape)
     if free > 1 or (size != known if not free else not known or size % known):
@@ -146,6 +144,24 @@ def _read(value: Value, given: Array | Path) -> Array:
         )
     array: Any = np.fromfile(given, dtype)
     found: Array = array.reshape([dim if isinstance(dim, int) else size // known for dim in type.shape])
+    return found
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError as error:
+        raise user_error("wrong-input", f"`{path}` cannot be read: {error.strerror}") from None
+
+
+def _text(value: Value, path: Path) -> Array:
+    """The whole file as the one text of an input, such as an encoded picture."""
+    import numpy as np
+
+    _size(path)
+    shape = value.type.shape if isinstance(value.type, TensorType) else None
+    found: Array = np.empty((1,) * len(shape or ()), object)
+    found[...] = path.read_bytes()
     return found
 
 

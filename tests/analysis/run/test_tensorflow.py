@@ -8,9 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 from support.golden import arrays, check
+from support.models import shared
 from support.tensorflow_graphs import built
 
 from subcut.analysis.golden import Golden, Request, golden
+from subcut.compiler.export import load
+from subcut.compiler.formats import runner
+from subcut.compiler.numbers import same
 
 X = np.array([[1.0, -2.0, 3.0]], np.float32)
 
@@ -99,6 +103,36 @@ def test_random_numbers_of_onnx_too(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert made.manifest["random"] == ["noise"]
     assert (found["sum"] == X + found["noise"]).all()
     assert (found["twice"] == found["noise"] * 2).all()
+
+
+def test_a_file_is_the_one_text_of_an_input(tmp_path: Path) -> None:
+    def build(tf: Any) -> None:
+        raw = tf.compat.v1.placeholder(tf.string, name="raw")
+        tf.strings.length(raw, name="length")
+        tf.io.decode_raw(raw, tf.uint8, name="bytes")
+
+    path = built(build, tmp_path / "m.pb")
+    (tmp_path / "text.bin").write_bytes(b"ab\0c\0\0")
+    made = golden(path, tmp_path / "text.bin", tmp_path / "golden")
+    found = arrays(made)
+    assert found["length:0"] == 6
+    assert found["bytes:0"].tobytes() == b"ab\0c\0\0"
+    assert list(reasons(made)) == ["raw:0"]
+
+
+@pytest.mark.parametrize("name", ["gru", "lstm"])
+def test_real_networks_with_loops_and_dropout(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All but what is drawn is the runner's; with nothing dropped, what follows from it is so again."""
+    path = shared(f"tensorflow/{name}.frozen.pb")
+    x = {"X": np.random.default_rng(0).standard_normal((2, 784)).astype(np.float32), "keep_prob": np.float32(1)}
+    made = golden(path, x, tmp_path / "golden")
+    found = arrays(made)
+    model = load(path)
+    feeds = {entry["tensor"]: found[entry["tensor"]] for entry in made.manifest["inputs"]}
+    again = runner("tensorflow").run(model, feeds, list(found))
+    different = [tensor for tensor in found if not same(found[tensor], again[tensor])]
+    assert 0 < len(different) < 6
+    assert all(tensor.startswith("model/dropout/") for tensor in different)
 
 
 def test_text_and_handles_are_left_out(tmp_path: Path) -> None:
