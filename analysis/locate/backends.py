@@ -154,21 +154,22 @@ def _tflite(call: Call) -> Arrays:
     """Converted from the GraphDef in the sizes of the inputs, then interpreted."""
     tf: Any = importlib.import_module("tensorflow")
     graph = tf.compat.v1.GraphDef.FromString(call.model.read_bytes())
+    outputs = {f"out_{place:06}": name for place, name in enumerate(call.outputs)}
+    inputs = {f"in_{place:06}": name for place, name in enumerate(call.feeds)}
 
-    def computed(*inputs: Any) -> Any:
-        given = {_port(name): one for name, one in zip(call.feeds, inputs, strict=True)}
-        found = tf.graph_util.import_graph_def(graph, given, [_port(name) for name in call.outputs], name="")
-        return [tf.identity(one) for one in found]
+    def computed(**given: Any) -> Any:
+        fed = {_port(inputs[key]): tensor for key, tensor in given.items()}
+        found = tf.graph_util.import_graph_def(graph, fed, [_port(name) for name in outputs.values()], name="")
+        return {key: tf.identity(one) for key, one in zip(outputs, found, strict=True)}
 
-    specs = [tf.TensorSpec(array.shape, array.dtype) for array in call.feeds.values()]
-    function = tf.function(computed).get_concrete_function(*specs)
-    interpreter = tf.lite.Interpreter(
-        model_content=tf.lite.TFLiteConverter.from_concrete_functions([function]).convert()
-    )
-    runner = interpreter.get_signature_runner()
-    given = dict(zip(sorted(runner.get_input_details()), call.feeds.values(), strict=True))
-    results = runner(**given)
-    return dict(zip(call.outputs, (results[key] for key in sorted(results)), strict=True))
+    arrays = {key: call.feeds[name] for key, name in inputs.items()}
+    specs = {key: tf.TensorSpec(array.shape, array.dtype, name=key) for key, array in arrays.items()}
+    module = tf.Module()
+    module.computed = tf.function(computed)
+    function = module.computed.get_concrete_function(**specs)
+    content = tf.lite.TFLiteConverter.from_concrete_functions([function], module).convert()
+    results = tf.lite.Interpreter(model_content=content).get_signature_runner()(**arrays)
+    return {name: results[key] for key, name in outputs.items()}
 
 
 def _port(name: str) -> str:

@@ -46,8 +46,17 @@ class Source:
     def digest(self, model: Model) -> str:
         """What the reference's numbers depend on."""
         content = [sha256(source) for source in model.sources]
-        given = hashlib.sha256(self.inputs.read_bytes()).hexdigest() if self.inputs is not None else str(self.seed)
+        given = self._given()
         return hashlib.sha256("\n".join([*content, repr(self.options), given]).encode()).hexdigest()
+
+    def _given(self) -> str:
+        """A digest of the inputs. Raises UserError `bad-npz`."""
+        if self.inputs is None:
+            return str(self.seed)
+        try:
+            return hashlib.sha256(self.inputs.read_bytes()).hexdigest()
+        except OSError as error:
+            raise user_error("bad-npz", f"`{self.inputs}` cannot be read: {error.strerror or error}") from None
 
 
 class Reference:

@@ -87,6 +87,11 @@ class State:
         """The search is over: delete the folder."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is remembered."""
+        return not any((self.folder / "runs").iterdir()) and not any(self.folder.glob("reference-*/index.json"))
+
 
 class Recorded(Mapping[str, Any]):
     """The reference's tensors by name, mapped from their files when asked for."""

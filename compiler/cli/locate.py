@@ -13,15 +13,19 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from subcut.compiler.cli import options
 from subcut.compiler.cli.progress import Bar
 from subcut.compiler.errors import user_error
+from subcut.compiler.storage.interrupts import Interrupts, Terminated
 
 if TYPE_CHECKING:
-    from subcut.analysis.locate import Located, Settings
+    from subcut.analysis.locate import Located, Settings, State
 
 DONE, UNPROVEN = 0, 1
 
@@ -62,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
     ResultFolder(folder, force=args.force, sources=[file.path for file in model.sources]).check()
     state = State(args.state or folder.with_name(f".{folder.name}.locate"))
     quiet = args.quiet or args.json
-    with Bar(quiet, counts=True) as bar:
+    with _resumable(state), Bar(quiet, counts=True) as bar:
         found = locate(
             source,
             backend,
@@ -85,6 +89,23 @@ def run(args: argparse.Namespace) -> int:
     return DONE if found.certificate is None or found.certificate.holds else UNPROVEN
 
 
+@contextmanager
+def _resumable(state: State) -> Generator[None]:
+    """Whatever ends the search, the command that runs ends with it; what is known stays, if it is anything."""
+    interrupts = Interrupts()
+    interrupts.install()
+    try:
+        yield
+    except BaseException as error:
+        if state.is_empty:
+            state.discard()
+        elif isinstance(error, (KeyboardInterrupt, Terminated)):
+            print("what was run is remembered: the same command goes on from here", file=sys.stderr)
+        raise
+    finally:
+        interrupts.restore()
+
+
 def _check(args: argparse.Namespace, settings: Settings) -> None:
     from subcut.analysis.locate.backends import KNOWN
 
@@ -104,8 +125,9 @@ def _check(args: argparse.Namespace, settings: Settings) -> None:
 
 def _told(found: Located, folder: Path, manifest: dict[str, Any] | None) -> list[str]:
     """What was found, a sentence a line."""
-    made = found.runs + (manifest is not None)
-    runs = f"{made} of at most {found.bound} runs" + (f", {found.reused} known before" if found.reused else "")
+    result = " and the result's own" if manifest is not None else ""
+    before = f", {found.reused} known before" if found.reused else ""
+    runs = f"{found.runs}{result} of at most {found.bound} runs{before}"
     ended = ", ".join(f"{count} {kind}" for kind, count in found.kinds.items())
     lines = [f"Not linked: with weights in another file the candidate died: {found.unlinked}"] if found.unlinked else []
     lines += [f"{runs}: {ended}"]

@@ -18,6 +18,7 @@ from support.locating import Net
 from support.models import DIGITS, ROOT
 
 from subcut.analysis.locate import Command, Settings, Source, State, locate
+from subcut.analysis.locate.backends import candidate
 from subcut.compiler.formats import ReadOptions
 
 SCRIPT = ROOT / "tests" / "support" / "spoiling.py"
@@ -137,7 +138,8 @@ def test_a_kill_costs_one_run(tmp_path: Path) -> None:
     assert names(tmp_path) == ["found", "net.onnx", "runs"]
 
 
-def test_an_interrupted_search_leaves_its_state(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_search_leaves_its_state(number: int, tmp_path: Path) -> None:
     model = small(tmp_path / "net.onnx")
     given = ["locate", model, "--candidate", "sleep 60; : {model}", "-o", tmp_path / "found", "--state", tmp_path / "s"]
     process = subprocess.Popen(
@@ -146,8 +148,8 @@ def test_an_interrupted_search_leaves_its_state(tmp_path: Path) -> None:
     while not list(tmp_path.glob("s/candidate-*/log.txt")):
         assert process.poll() is None
         time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
-    assert process.wait(20) == 130
+    process.send_signal(number)
+    assert process.wait(20) == 128 + number
     assert names(tmp_path) == ["net.onnx", "s"]
     assert not list(tmp_path.glob("s/candidate-*"))
     assert list(tmp_path.glob("s/reference-*/index.json"))
@@ -158,6 +160,12 @@ def test_a_candidate_that_is_right(tmp_path: Path) -> None:
     done = subcut("locate", DIGITS / "digits.onnx", *given)
     assert "Nothing to locate: the candidate agrees with the reference on all 17 operators" in done.stdout
     assert names(tmp_path) == []
+
+
+def test_tensorflow_lite_is_a_candidate(tmp_path: Path) -> None:
+    source = Source(DIGITS / "digits.pb", ReadOptions())
+    found = locate(source, candidate("tflite", "tf"), State(tmp_path / "state"), Settings(repeats=1))
+    assert found.failure.kind == "passed"
 
 
 def test_half_precision_is_a_candidate_of_every_format(tmp_path: Path) -> None:
@@ -179,6 +187,8 @@ def test_half_precision_is_a_candidate_of_every_format(tmp_path: Path) -> None:
         (["--candidate", "run {model}", "--tolerance", "nan"], "bad-arguments"),
         (["--candidate", "run {model}", "--state", "."], "not-a-state-folder"),
         (["--candidate", "run {model}", "-o", "."], "folder-exists"),
+        (["--candidate", "run {model}", "--inputs", "none.npz"], "bad-npz"),
+        (["--candidate", "run {model}", "--inputs", "net.onnx"], "bad-npz"),
     ],
 )
 def test_mistakes_are_told_before_anything_runs(arguments: list[str], code: str, tmp_path: Path) -> None:
