@@ -12,7 +12,7 @@ _CELL = 14
 
 
 def curve(points: Sequence[tuple[float, bool, str, str]]) -> str:
-    """Points on a logarithmic scale, each with whether it is bad, a link and a title (markup already); joined by a line.
+    """Points on a logarithmic scale, joined by a line: each with whether it is bad, a link and a title, both markup.
 
     What is no number, or beyond the scale, lies at its upper edge.
     """
