@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from subcut.compiler import open_shapes
 from subcut.compiler.alignment.numbers import read_numbers, shape_is_known
 from subcut.compiler.alignment.stored import Dumps
 from subcut.compiler.alignment.twin import Twin
@@ -77,6 +78,7 @@ def export(model: Model, folder: Path, *, link: bool = False, bin_type: str = "f
     standing = {edge.value: edge.new or edge.value for edge in (*report.inputs, *report.kept)}
     given = {value: names.get(new, new.name) for value, new in standing.items()}
     taken = {edge.value: names.get(edge.value, edge.value.name) for edge in report.outputs}
+    open_shapes.settle(model, twin, [*alignment.inputs, *alignment.outputs])
     _export_edges(alignment.inputs, given, folder / "inputs", bin_type, twin, done)
     _export_edges(alignment.outputs, taken, folder / "outputs", bin_type, twin, done)
     if alignment.strict and done.problems:

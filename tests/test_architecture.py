@@ -25,7 +25,7 @@ LAYERS = [
     ("subcut.compiler.alignment",),
     ("subcut.passes",),
     ("subcut.compiler.pipeline", "subcut.compiler.manifest"),
-    ("subcut.compiler.device_data", "subcut.compiler.commands"),
+    ("subcut.compiler.device_data", "subcut.compiler.commands", "subcut.compiler.open_shapes"),
     ("subcut.compiler.export", "subcut.compiler.conversion"),
     ("subcut.compiler.verification", "subcut.compiler.verification_sizes"),
     ("subcut.emulator",),

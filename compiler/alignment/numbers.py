@@ -142,7 +142,9 @@ def _in_order(one: Sequence[int], other: Sequence[int]) -> bool:
 
 
 def _solved(row: Row, count: int) -> tuple[int, ...] | None:
-    """The shape of a tensor with one unknown size, which the count of its elements tells."""
+    """The shape of a tensor with unknown sizes: what the device was fed tells them, or, a single one, the count."""
+    if row.fed_shape is not None and _count(row.fed_shape) == count:
+        return row.fed_shape
     type = row.value.type
     dims = type.shape if isinstance(type, TensorType) else None
     known = [dim for dim in dims or () if isinstance(dim, int)]

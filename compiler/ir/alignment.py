@@ -60,6 +60,8 @@ class Row:
     """The shape that the original has, where the offline model says so."""
     reshaped: bool = False
     """Whether `shape` is that of what the tensor was made of: the compiler removed the operator that reshapes it."""
+    fed_shape: tuple[int, ...] | None = None
+    """The shape it had when the device ran, where the model leaves sizes open and something told."""
     stored: Stored | None = None
     missing: str = ""
     """Why nothing is stored although the offline model has the tensor; empty where nothing was looked for."""
