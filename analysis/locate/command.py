@@ -29,6 +29,8 @@ TAIL = 4096
 """Bytes of what a command wrote last that are looked at."""
 WORDS = ("model", "weights", "inputs", "outputs", "inputs_npz", "outputs_npz", "folder")
 """What stands in braces in a command."""
+_NOT_FOUND = ("exit 126", "exit 127")
+"""What a shell says of a program that is not there, or that may not be run."""
 LIST = "tensors.json"
 """Beside the inputs: which file is of which tensor."""
 _BRACES = re.compile(r"\{(" + "|".join(WORDS) + r")\}")
@@ -57,7 +59,7 @@ class Backend(Protocol):
         ...
 
     def run(self, job: Job) -> Answer:
-        """Run a candidate. Whatever goes wrong is an Answer."""
+        """Run a candidate. Whatever goes wrong is an Answer; UserError where nothing can be run at all."""
         ...
 
 
@@ -116,6 +118,12 @@ class Command:
         """Start it, wait, and read what it left."""
         paths = lay_out(job, self.text)
         failure = self._start(self.filled(paths), job.folder)
+        if failure is not None and failure.kind in _NOT_FOUND:
+            raise user_error(
+                "bad-candidate",
+                f"the shell cannot run the command: {failure.note or failure.kind}",
+                help="its paths hold in the folder in which `subcut` is started",
+            )
         if failure is not None or not self.compares:
             return failure or Answer()
         if "{outputs_npz}" in self.text:

@@ -89,8 +89,8 @@ class State:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing is remembered."""
-        return not any((self.folder / "runs").iterdir()) and not any(self.folder.glob("reference-*/index.json"))
+        """Whether no run is remembered."""
+        return not any((self.folder / "runs").iterdir())
 
 
 class Recorded(Mapping[str, Any]):

@@ -97,9 +97,10 @@ def _resumable(state: State) -> Generator[None]:
     try:
         yield
     except BaseException as error:
-        if state.is_empty:
+        stopped = isinstance(error, (KeyboardInterrupt, Terminated))
+        if state.is_empty and not stopped:
             state.discard()
-        elif isinstance(error, (KeyboardInterrupt, Terminated)):
+        elif stopped:
             print("what was run is remembered: the same command goes on from here", file=sys.stderr)
         raise
     finally:
@@ -138,6 +139,8 @@ def _told(found: Located, folder: Path, manifest: dict[str, Any] | None) -> list
     names = ", ".join(f"`{name}`" for name in found.operators[:12])
     more = f" and {len(found.operators) - 12} more" if len(found.operators) > 12 else ""
     lines += [f"Located: {names}{more} of {found.count} operators: {found.failure}"]
+    if len(found.kinds) == 1:
+        lines += ["  every run ended so: does the command work on any model?"]
     if found.constants:
         lines += [f"  it computes {', '.join(f'`{name}`' for name in found.constants)} from stored numbers"]
     lines += _proof(found)

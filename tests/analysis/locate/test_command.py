@@ -113,6 +113,12 @@ def test_the_exit_code_alone_may_be_the_judge(tmp_path: Path) -> None:
     assert "Located: `last` of 5 operators: exit 1" in done.stdout
 
 
+def test_a_command_that_never_works_is_doubted(tmp_path: Path) -> None:
+    model = unchanging(tmp_path / "net.onnx", "a", "b")
+    done = subcut("locate", model, "--candidate", "exit 3; : {model}", "-o", tmp_path / "found")
+    assert "every run ended so: does the command work on any model?" in done.stdout
+
+
 def test_a_kill_costs_one_run(tmp_path: Path) -> None:
     model = unchanging(tmp_path / "net.onnx", *"abcdefghijkl")
     log = tmp_path / "runs"
@@ -182,6 +188,7 @@ def test_half_precision_is_a_candidate_of_every_format(tmp_path: Path) -> None:
         (["--candidate", "onnxruntime:O9"], "bad-candidate"),
         (["--candidate", "tflite"], "bad-candidate"),
         (["--candidate", "./run it"], "bad-candidate"),
+        (["--candidate", "./no-such-program {model}"], "bad-candidate"),
         (["--candidate", "run {model}", "--timeout", "0"], "bad-arguments"),
         (["--candidate", "run {model}", "--repeats", "0"], "bad-arguments"),
         (["--candidate", "run {model}", "--tolerance", "nan"], "bad-arguments"),
