@@ -110,20 +110,45 @@ def _compared(args: argparse.Namespace) -> Comparison:
             found = compare(left, right, om=args.om, quantised=args.quant, wanted=wanted, jobs=jobs, done=done)
             if args.precision is not None:
                 _judge(args, found, right)
+            _note_random(args, found, right)
             return found
 
 
 def _judge(args: argparse.Namespace, found: Comparison, golden: Path) -> None:
     """Judge every row by what the stated precision costs."""
     from subcut.analysis.compare.expected import expect
-    from subcut.analysis.compare.running import is_model
 
-    model = args.model or (args.right if is_model(args.right) else None)
+    model = _model(args)
     if model is None:
         raise user_error("bad-arguments", "what a precision costs is found by emulating the original", help=_WHICH)
     expected = expect(model, golden, args.precision, factor=args.factor, weights=args.weights, jobs=args.jobs)
     for row in found.rows:
         expected.judge(row)
+
+
+def _note_random(args: argparse.Namespace, found: Comparison, golden: Path) -> None:
+    """Say which tensors differ because the original draws random numbers."""
+    from subcut.analysis.compare.drawn import note_random, random_operators
+
+    operators = random_operators(golden)
+    if not operators:
+        return
+    problem = f"nondeterministic: the original draws random numbers in {', '.join(f'`{name}`' for name in operators)}"
+    model = _model(args)
+    if model is None:
+        problem += ", and what follows from them differs from run to run; `--model` says what that is"
+    else:
+        count = note_random(found.rows, operators, model, args.weights)
+        problem += f"; {count} of the tensors compared are or follow from these, and differ from run to run"
+    found.problems.append(problem)
+
+
+def _model(args: argparse.Namespace) -> Path | None:
+    """The original, where it is given."""
+    from subcut.analysis.compare.running import is_model
+
+    model: Path | None = args.model or (args.right if is_model(args.right) else None)
+    return model
 
 
 def _write(folder: Path, args: argparse.Namespace, found: Comparison) -> None:
