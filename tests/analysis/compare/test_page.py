@@ -15,7 +15,7 @@ from subcut.analysis.compare.further import Wanted
 from subcut.analysis.compare.groups import fill
 from subcut.analysis.compare.page import page
 from subcut.analysis.compare.rows import Columns, Row, csv_text
-from subcut.analysis.compare.run import Comparison
+from subcut.analysis.compare.run import Comparison, _worst_pictures
 from subcut.analysis.compare.verdicts import judge
 
 EVIL = "</script><script>alert(1)</script>\"'<img src=x onerror=alert(2)>\u202e\x00\ud800&amp;"
@@ -108,3 +108,11 @@ def test_cells_that_a_spreadsheet_would_compute() -> None:
     row = Row(0, "=1+1", "-a", "@b", "c;=d", "x")
     first = csv_text([row], Columns()).splitlines()[1]
     assert first.startswith("0, =1+1, -a,NaN,NaN, @b,NaN,NaN, c;=d,x,")
+
+
+def test_the_worst_have_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("subcut.analysis.compare.run.PICTURED", 2)
+    rows = comparison("conv", 6).rows
+    kept = _worst_pictures(rows)
+    assert kept == [rows[5], rows[4]]
+    assert [bool(row.further and row.further.map) for row in rows] == [False] * 4 + [True] * 2 + [False]
