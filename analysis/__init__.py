@@ -1,1 +1,1 @@
-"""Why the numbers differ: runs of the original, comparison with what a device computed, and the smallest faulty model."""
+"""Why the numbers differ: runs of the original, comparison with what a device computed, the smallest faulty model."""
