@@ -171,7 +171,7 @@ _EXTENDED_TENSORS = ("tensor(bfloat16", "tensor(float8", "tensor(float4", "tenso
 _RAW = ("bf16", "f8")
 """Elements that onnxruntime has in memory as ml_dtypes does, and gives no array of."""
 _PACKED = ("i4", "ui4", "f4E2M1FN", "i2", "ui2")
-_PREFIXES = ("bfloat", "float8", "float4", "float6", "int4", "uint4", "int2", "uint2")
+_PREFIXES = ("bfloat", "float8_", "float4_", "float6_", "int4", "uint4", "int2", "uint2")
 
 
 def ort_values(feeds: Mapping[str, Any]) -> dict[str, Any]:
