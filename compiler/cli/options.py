@@ -66,7 +66,6 @@ EXECUTION = {
 
 def twin_options(args: argparse.Namespace) -> TwinOptions | None:
     """What `add_device` collected; None without an offline model. Raises UserError for options that need one."""
-    from subcut.compiler.alignment.twin import TwinOptions
     from subcut.compiler.errors import user_error
 
     if args.om is None:
@@ -78,6 +77,8 @@ def twin_options(args: argparse.Namespace) -> TwinOptions | None:
     if args.dump is None and (execution or args.golden):
         name = "golden" if args.golden else f"dump-{next(iter(execution)).replace('_', '-')}"
         raise user_error("bad-arguments", f"`--{name}` needs the device's dumps too", help="`--dump DIR`")
+    from subcut.compiler.alignment.twin import TwinOptions  # a cut without a device imports nothing of it
+
     return TwinOptions(
         args.om, args.dump, args.quant, execution, fed=tuple(args.fed), golden=args.golden, answers=tuple(args.answer)
     )

@@ -382,3 +382,12 @@ def test_what_cannot_be_compared_is_not_verified(tmp_path: Path) -> None:
     frozen = f'{BLOCK}; freeze %conv1_relu = "{tmp_path / "frozen.npy"}"'
     subcut(digits("onnx"), frozen, "-o", tmp_path / "frozen")
     assert "not-verifiable" in subcut("verify", digits("onnx"), tmp_path / "frozen", code=1).stderr
+
+
+def test_a_cut_without_a_device_imports_nothing_of_it(tmp_path: Path) -> None:
+    command = [sys.executable, "-X", "importtime", "-m", "subcut", digits("onnx"), BLOCK, "-o", tmp_path / "out", "-q"]
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "subcut.passes.align" in imported
+    assert not {name for name in imported if name.startswith(("subcut.compiler.alignment", "subcut.compiler.device"))}
