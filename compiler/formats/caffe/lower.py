@@ -162,7 +162,7 @@ def _guarded(op: Op, vague: Sequence[str], act: Callable[[], Result]) -> Result:
         return act()
     except Unknown:
         raise UnknownShape(op, vague) from None
-    except (ValueError, NotImplementedError) as error:
+    except ValueError as error:
         raise _refusal(op, str(error)) from None
 
 

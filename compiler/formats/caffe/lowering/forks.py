@@ -42,7 +42,7 @@ def upsample(at: Lowered) -> None:
         return
     scale = (top[2] // height, top[3] // width)
     if (scale[0] * height, scale[1] * width) != (top[2], top[3]):
-        raise NotImplementedError("its sizes are no multiples of its bottom's, and it has no mask")
+        raise ValueError("its sizes are no multiples of its bottom's, and it has no mask")
     apart = at.reshape(at.inputs[0], (num, channels, height, 1, width, 1))
     repeated = at.emit("Expand", apart, i64((1, 1, 1, scale[0], 1, scale[1])))
     at.reshape(repeated, top, at.outputs[0])

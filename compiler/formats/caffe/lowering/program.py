@@ -125,7 +125,7 @@ class Lowered:
         """Another shape; one dimension may be unknown."""
         sizes = [d if isinstance(d, int) else -1 for d in shape]
         if sizes.count(-1) > 1:
-            raise NotImplementedError("more than one size of it is known only when it runs")
+            raise ValueError("more than one size of it is known only when it runs")
         return self.emit("Reshape", value, i64(sizes), out=out)
 
     def cast(self, value: Operand, dtype: type[np.generic], out: str | None = None) -> str:

@@ -28,7 +28,7 @@ def proposal(at: Lowered) -> None:
     p = at.layer.param("proposal_param")
     foreign = sorted(p.fields.keys() - PARAMETERS)
     if foreign:
-        raise NotImplementedError(f"`{foreign[0]}` belongs to a Proposal whose arithmetic subcut does not know")
+        raise ValueError(f"`{foreign[0]}` belongs to a Proposal whose arithmetic subcut does not know")
     number = _sizes(at, p)
     boxes, big = _moved(at, p)
     scores = at.emit("Transpose", at.emit("Slice", *_scores(at)), perm=[0, 2, 3, 1])
