@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from subcut.compiler.ir.graph import Graph, Op, Value, topological
@@ -61,6 +61,19 @@ class Stated:
     def names(self) -> str:
         """The stated tensors, for a message."""
         return " and ".join(f"`%{value.name}`" for value in self.known)
+
+    def check(self, takes: Callable[[Op], object], passes_on: Callable[[Op], object] | None) -> None:
+        """Ask `takes` of each operator, which raises ValueError for sizes it cannot take; Contradiction names it.
+
+        Where nothing else infers, `passes_on` sets the types of its results.
+        """
+        for op in self.ops:
+            try:
+                takes(op)
+            except ValueError as error:
+                raise Contradiction(op, str(error)) from None
+            if passes_on is not None:
+                passes_on(op)
 
     def gaps(self) -> list[str]:
         """What to say of the first operator that gives what nobody knows the sizes of, though all it reads is known.

@@ -36,13 +36,7 @@ def settle(model: Model, stated: Stated, files: DataFiles, framework: bool) -> l
             unchecked = [] if inferred else [f"onnx objects to the model itself: most of {trusted}"]
     else:
         unchecked = [f"there was no inference: most of {trusted}"]
-    for op in stated.ops:
-        try:
-            sizes.check(op)
-        except ValueError as error:
-            raise Contradiction(op, str(error)) from None
-        if not inferred:
-            sizes.pass_on(op)
+    stated.check(sizes.check, None if inferred else sizes.pass_on)
     gaps = stated.gaps() if inferred else []
     stated.restore()
     return unchecked + gaps

@@ -32,7 +32,7 @@ def settle(model: Model, stated: Stated, framework: bool) -> list[str]:
             unchecked = [f"{why}: most of the type stated of {stated.names} is taken on trust"]
     except MissingExtra:
         unchecked = [f"TensorFlow is not installed: most of the type stated of {stated.names} is taken on trust"]
-    _check_sizes(stated, inferred)
+    stated.check(sizes.check, None if inferred else sizes.pass_on)
     gaps = stated.gaps() if inferred else []
     stated.restore()
     return unchecked + gaps
@@ -63,13 +63,3 @@ def _infer(model: Model, stated: Stated) -> bool:
 def _place(problem: str) -> list[str]:
     """The operators that an objection names."""
     return re.findall(r"\{\{node ([^}]+)\}\}", problem)
-
-
-def _check_sizes(stated: Stated, inferred: bool) -> None:
-    for op in stated.ops:
-        try:
-            sizes.check(op)
-        except ValueError as error:
-            raise Contradiction(op, str(error)) from None
-        if not inferred:
-            sizes.pass_on(op)
