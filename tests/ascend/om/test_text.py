@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from pathlib import Path
 from typing import Any
@@ -135,8 +134,12 @@ def test_an_edge_to_nowhere_in_a_whole_text(tmp_path: Path) -> None:
 def test_damage_is_told_or_harmless(at: float, what: bytes, drop: int) -> None:
     raw = text_format.MessageToString(small_model()).encode()
     place = int(at * len(raw))
-    with contextlib.suppress(ModelError):
-        schema.decode("ModelDef", parse(HERE, raw[:place] + what + raw[place + drop :])[0])
+    try:
+        found = schema.decode("ModelDef", parse(HERE, raw[:place] + what + raw[place + drop :])[0])
+    except ModelError as error:
+        assert str(HERE) in str(error)
+    else:
+        assert found.DESCRIPTOR.name == "ModelDef"
 
 
 @pytest.mark.parametrize(
