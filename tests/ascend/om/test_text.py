@@ -134,12 +134,12 @@ def test_an_edge_to_nowhere_in_a_whole_text(tmp_path: Path) -> None:
 def test_damage_is_told_or_harmless(at: float, what: bytes, drop: int) -> None:
     raw = text_format.MessageToString(small_model()).encode()
     place = int(at * len(raw))
+    told = str(HERE)
     try:
-        found = schema.decode("ModelDef", parse(HERE, raw[:place] + what + raw[place + drop :])[0])
+        schema.decode("ModelDef", parse(HERE, raw[:place] + what + raw[place + drop :])[0])
     except ModelError as error:
-        assert str(HERE) in str(error)
-    else:
-        assert found.DESCRIPTOR.name == "ModelDef"
+        told = str(error)
+    assert str(HERE) in told
 
 
 @pytest.mark.parametrize(
