@@ -22,8 +22,8 @@ from statistics import median
 
 import numpy as np
 from measure import machine
-
 from models import FOLDER
+
 from subcut.compiler.conversion.tensors import stored
 from subcut.compiler.device.dumps.reader import read_dump
 from subcut.compiler.device.dumps.writer import NewDump, NewTensor, write_dump

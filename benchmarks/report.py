@@ -9,7 +9,6 @@ from typing import Protocol
 
 import goals
 from measure import Memory, machine
-
 from models import COUNTS, Case
 
 

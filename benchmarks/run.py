@@ -24,9 +24,8 @@ from statistics import median
 
 import report
 from measure import Failed, Memory, memory, wall
-from peers import PACKAGES, TOOLS
-
 from models import FOLDER, Case, select
+from peers import PACKAGES, TOOLS
 
 HERE = Path(__file__).resolve().parent
 PEERS = FOLDER / "peers"

@@ -11,10 +11,9 @@ from support.models import ROOT
 sys.path.insert(0, str(ROOT / "benchmarks"))
 import goals
 import measure
+import models
 import report
 import run
-
-import models
 
 sys.path.remove(str(ROOT / "benchmarks"))
 
