@@ -13,7 +13,7 @@ types:
 	@mkdir -p build/types
 	@rm -rf build/types/subcut && mkdir build/types/subcut
 	@ln -s $(CURDIR)/subcut/*.py $(CURDIR)/subcut/py.typed build/types/subcut/
-	@for folder in analysis compiler dsl emulator passes; do ln -s $(CURDIR)/$$folder build/types/subcut/$$folder; done
+	@for folder in analysis compiler dsl emulator passes viewer; do ln -s $(CURDIR)/$$folder build/types/subcut/$$folder; done
 	$(PYTHON) -m mypy
 	$(PYTHON) -m pyright --pythonpath $$($(PYTHON) -c "import sys; print(sys.executable)")
 

@@ -15,7 +15,7 @@ else:
     import tomli as tomllib
 
 ROOT = Path(__file__).parents[1]
-FOLDERS = ("subcut", "compiler", "passes", "dsl", "emulator", "analysis")
+FOLDERS = ("subcut", "compiler", "passes", "dsl", "emulator", "analysis", "viewer")
 LAYERS = [
     ("subcut.compiler.errors", "subcut.compiler.diagnostics"),
     ("subcut.compiler.storage",),
@@ -30,6 +30,7 @@ LAYERS = [
     ("subcut.compiler.verification", "subcut.compiler.verification_sizes"),
     ("subcut.emulator",),
     ("subcut.analysis",),
+    ("subcut.viewer",),
     ("subcut.compiler.cli",),
 ]
 """From left to right; a module imports nothing of a layer to the right of its own."""

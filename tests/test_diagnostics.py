@@ -17,7 +17,7 @@ def test_every_code_is_documented() -> None:
     rows = [line.split("|")[1] for line in text.splitlines() if line.startswith("| `")]
     documented.update(re.findall(r"`([\w-]+)`", " ".join(rows)))
     used: dict[str, Path] = {}
-    for folder in ("compiler", "passes", "dsl", "emulator", "analysis"):
+    for folder in ("compiler", "passes", "dsl", "emulator", "analysis", "viewer"):
         for file in sorted((ROOT / folder).rglob("*.py")):
             used.update(dict.fromkeys(CODE.findall(file.read_text("utf-8")), file))
     assert not {code: str(file) for code, file in used.items() if code not in documented}

@@ -31,6 +31,7 @@ COMMANDS = {
     "emulate": "run a model as a device does: offline model and dumps",
     "compare": "compare every tensor of a device with what the original computes",
     "run": "run a model in its own framework: every tensor as a file",
+    "view": "look at a model in a browser, select in it and cut",
     "locate": "find the smallest piece of a model that a backend gets wrong",
 }
 """Every subcommand, and its line in `subcut --help`; each is the module of its name."""
