@@ -32,13 +32,27 @@ def atc_command(model: Model, twin: Twin, exported: Exported) -> str:
     data, which ATC refuses to be fed as halves (`aipp_op.cc` of the graph engine). Source of the options: the graph
     engine's `api/atc`.
     """
+    recorded = options(twin.offline.command)
+    soc = recorded.get("soc_version") or twin.offline.soc_version or "<your chip, such as Ascend310>"
+    kept = kept_options(twin.offline.command)
+    if _PREPROCESSING in recorded and any(_numbers(edge, exported) is None for edge in _own(model)):
+        kept[_PREPROCESSING] = recorded[_PREPROCESSING]
+    return shlex.join([*atc_words(model, exported, soc), *(f"--{name}={value}" for name, value in kept.items())])
+
+
+def kept_options(command: str) -> dict[str, str]:
+    """The options of a recorded `atc` command that make sense for a cut too."""
+    return {name: value for name, value in options(command).items() if name not in _REPLACED}
+
+
+def atc_words(model: Model, exported: Exported, soc: str) -> list[str]:
+    """The words of the `atc` command that converts a cut, in the shapes and types of what was exported."""
     framework, layout = _FRAMEWORKS[model.dialect.name]
-    report, recorded = model.report, options(twin.offline.command)
+    report = model.report
     assert report is not None
     words = ["atc", f"--model=dump.{_ENDINGS[model.dialect.name]}"]
     if model.dialect.name == "caffe":
         words.append("--weight=dump.caffemodel")
-    soc = recorded.get("soc_version") or twin.offline.soc_version or "<your chip, such as Ascend310>"
     words += [f"--framework={framework}", "--output=dump", f"--soc_version={soc}"]
     shapes: dict[str, list[Any] | None] = {}
     for edge in (*report.inputs, *report.kept):
@@ -53,10 +67,7 @@ def atc_command(model: Model, twin: Twin, exported: Exported) -> str:
     ends = _out_nodes(model)
     if ends:
         words.append("--out_nodes=" + ";".join(ends))
-    kept = {name: value for name, value in recorded.items() if name not in _REPLACED}
-    if _PREPROCESSING in recorded and any(_numbers(edge, exported) is None for edge in _own(model)):
-        kept[_PREPROCESSING] = recorded[_PREPROCESSING]
-    return shlex.join([*words, *(f"--{name}={value}" for name, value in kept.items())])
+    return words
 
 
 _ENDINGS = {"caffe": "prototxt", "tf": "pb", "onnx": "onnx"}

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from subcut.analysis.locate.command import Backend
-from subcut.analysis.locate.judge import OF_OUTPUTS, PASSED, Outcome, Tolerance, compare
+from subcut.analysis.locate.judge import OF_OUTPUTS, PASSED, Outcome, Tolerance
 from subcut.analysis.locate.reference import Reference, Source
-from subcut.analysis.locate.search import Progress, Runs, Search, worst_case
+from subcut.analysis.locate.search import ANSWER, WHOLE, Progress, Runs, Search, worst_case
 from subcut.analysis.locate.state import State
 from subcut.analysis.locate.steps import Piece
 from subcut.compiler.errors import user_error
@@ -117,7 +117,7 @@ def locate(
     more = f", {flaky_bound} if it does not always say the same" if settings.repeats > 1 else ""
     say(f"{count} operators: the candidate is run {bound} times at most{more}")
     runs = Runs(reference, backend, state, settings.tolerance, bound, progress)
-    return _search(runs, settings)
+    return searched(runs, settings)
 
 
 def _say_nothing(text: str) -> None:
@@ -134,13 +134,14 @@ def _random_told(reference: Reference) -> list[str]:
     ]
 
 
-def _search(runs: Runs, settings: Settings) -> Located:
+def searched(runs: Runs, settings: Settings) -> Located:
+    """What `runs` lead to, all outcomes that are known included."""
     whole = tuple(range(len(runs.reference.steps.ops)))
     failure = _first_failure(runs, whole, settings.repeats)
     if failure.passed:
         return _located(runs, (), failure, None, "")
     flaky = ""
-    if not all(runs.outcome(whole, "all of it", n).kind == failure.kind for n in range(_tried(runs, whole, settings))):
+    if not all(runs.outcome(whole, WHOLE, n).kind == failure.kind for n in range(_tried(runs, whole, settings))):
         flaky = "the whole model"
         runs.bound *= settings.repeats
     piece, found, certificate = _certified(Search(runs, failure, settings.repeats if flaky else 1), settings.repeats)
@@ -161,18 +162,18 @@ def _first_failure(runs: Runs, whole: Piece, repeats: int) -> Outcome:
     outcome = _without_links(runs, whole)
     for number in range(repeats):
         if outcome.passed:
-            outcome = runs.outcome(whole, "all of it", number)
+            outcome = runs.outcome(whole, WHOLE, number)
     return outcome
 
 
 def _without_links(runs: Runs, whole: Piece) -> Outcome:
     """The first run. Where it dies, and would not with its own weights beside it, no candidate is linked."""
     cutter = runs.reference.cutter
-    linked = runs.outcome(whole, "all of it")
+    linked = runs.outcome(whole, WHOLE)
     if linked.passed or linked.kind in OF_OUTPUTS or not cutter.links:
         return linked
     cutter.links = False
-    alone = runs.outcome(whole, "all of it, with its own weights")
+    alone = runs.outcome(whole, f"{WHOLE}, with its own weights")
     if alone.kind == linked.kind and alone.note and _words(alone.note) == _words(linked.note):
         cutter.links = True
         return linked
@@ -187,19 +188,17 @@ def _words(note: str) -> list[str]:
 
 def _tried(runs: Runs, whole: Piece, settings: Settings) -> int:
     """How many runs of the whole it took to see it fail."""
-    return next(
-        (n + 1 for n in range(settings.repeats) if not runs.outcome(whole, "all of it", n).passed), settings.repeats
-    )
+    return next((n + 1 for n in range(settings.repeats) if not runs.outcome(whole, WHOLE, n).passed), settings.repeats)
 
 
 def _certified(search: Search, repeats: int) -> tuple[Piece, Outcome, Certificate]:
     piece, failure = search.find()
     tensor = failure.tensors[0] if failure.tensors else ""
     certificate = Certificate(
-        _repeated(search, piece, "the answer", tensor, repeats) or (),
-        _repeated(search, piece[:-1], "the answer without its last operator", "", repeats),
-        _repeated(search, piece[1:], "the answer without its first operator", tensor, repeats),
-        _reference_agrees(search.runs, piece),
+        _repeated(search, piece, ANSWER, tensor, repeats) or (),
+        _repeated(search, piece[:-1], f"{ANSWER} without its last operator", "", repeats),
+        _repeated(search, piece[1:], f"{ANSWER} without its first operator", tensor, repeats),
+        search.runs.reference_agrees(piece),
     )
     return piece, failure, certificate
 
@@ -208,13 +207,6 @@ def _repeated(search: Search, piece: Piece, what: str, tensor: str, repeats: int
     if not piece or not search.can_run(piece):
         return None
     return tuple(search.fails_in(piece, what, tensor, number) for number in range(repeats))
-
-
-def _reference_agrees(runs: Runs, piece: Piece) -> bool:
-    """Whether the reference's framework computes from the answer what it computed from the whole model."""
-    golden = runs.reference.golden
-    got = runs.reference.cutter.cut(piece, golden).run(golden)
-    return compare({name: golden[name] for name in got if name in golden}, got, runs.tolerance).passed
 
 
 def _located(runs: Runs, piece: Piece, failure: Outcome, certificate: Certificate | None, flaky: str) -> Located:

@@ -19,6 +19,12 @@ from subcut.analysis.locate.reference import Reference
 from subcut.analysis.locate.state import State
 from subcut.analysis.locate.steps import Piece
 
+WHOLE = "all of it"
+ALONE = "the last operator alone"
+ON_THE_WAY = "operators on the way to the wrong tensor"
+ANSWER = "the answer"
+"""What is said of runs."""
+
 Progress = Callable[[str, int, int], None]
 """Called before every run with what is run, the runs made, and the most that are left."""
 
@@ -75,6 +81,20 @@ class Runs:
         self.kinds[found.kind] += 1
         self.notes.setdefault(found.kind, str(found))
         return found
+
+    def middle(self, low: int, high: int, piece: Callable[[int], Piece]) -> int | None:
+        """The place nearest to the middle between two where the model can be cut; None where there is none left."""
+        middle = (low + high) // 2
+        for place in sorted(range(low + 1, high), key=lambda place: abs(place - middle)):
+            if self.reference.can_run(piece(place)):
+                return place
+        return None
+
+    def reference_agrees(self, piece: Piece) -> bool:
+        """Whether the reference's framework computes from a piece what it computed from the whole model."""
+        golden = self.reference.golden
+        got = self.reference.cutter.cut(piece, golden).run(golden)
+        return compare({name: golden[name] for name in got if name in golden}, got, self.tolerance).passed
 
     def _run(self, piece: Piece) -> Outcome:
         golden = self.reference.golden
@@ -137,7 +157,7 @@ class Search:
 
     def _shortest_prefix(self, whole: Piece) -> tuple[int, Outcome]:
         passes, fails, failure = 0, len(whole), self.failure
-        while (middle := self._middle(passes, fails, lambda stop: whole[:stop])) is not None:
+        while (middle := self.runs.middle(passes, fails, lambda stop: whole[:stop])) is not None:
             found = self.fails(whole[:middle], f"the first {middle} of {len(whole)} operators")
             if found is None:
                 passes = middle
@@ -150,11 +170,11 @@ class Search:
         fails, passes = 0, len(prefix)
         alone = len(prefix) - 1
         if alone > 0 and self.can_run(prefix[alone:]):
-            found = self.fails(prefix[alone:], "the last operator alone", tensor)
+            found = self.fails(prefix[alone:], ALONE, tensor)
             if found is not None:
                 return prefix[alone:], found
             passes = alone
-        while (middle := self._middle(fails, passes, lambda start: prefix[start:])) is not None:
+        while (middle := self.runs.middle(fails, passes, lambda start: prefix[start:])) is not None:
             found = self.fails(prefix[middle:], f"the last {len(prefix) - middle} of {len(prefix)} operators", tensor)
             if found is None:
                 passes = middle
@@ -169,18 +189,10 @@ class Search:
             return piece, failure
         for smaller in (steps.path_to(piece, tensor, piece[0]), steps.path_to(piece, tensor)):
             if smaller and smaller != piece and self.can_run(smaller):
-                found = self.fails(smaller, f"{len(smaller)} operators on the way to the wrong tensor", tensor)
+                found = self.fails(smaller, f"{len(smaller)} {ON_THE_WAY}", tensor)
                 if found is not None:
                     return smaller, found
         return piece, failure
-
-    def _middle(self, low: int, high: int, piece: Callable[[int], Piece]) -> int | None:
-        """The place nearest to the middle between two where the model can be cut; None where there is none left."""
-        middle = (low + high) // 2
-        for place in sorted(range(low + 1, high), key=lambda place: abs(place - middle)):
-            if self.can_run(piece(place)):
-                return place
-        return None
 
     def can_run(self, piece: Piece) -> bool:
         """Whether a piece can stand alone: the format allows it, and the reference has its numbers."""
