@@ -1,0 +1,10 @@
+/**
+ * The face of the engine: what the app uses, in one place.
+ *
+ * @module
+ */
+
+export { Graph, readGraph } from './graph.js';
+export { defaultOpen, scopesAround, visible } from './fold.js';
+export { bodyScope, groupScope, idOf, locate, NODE } from './nodes.js';
+export { SearchIndex } from './search.js';
