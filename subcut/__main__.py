@@ -1,6 +1,4 @@
-"""`python -m subcut` is the command `subcut`."""
-
-from __future__ import annotations
+"""`python -m subcut`: the command where its script is not on the path."""
 
 from subcut.compiler.cli.main import entry
 

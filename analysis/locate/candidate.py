@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from subcut.analysis.locate.steps import Piece, Steps
+from subcut.compiler.alignment.twin import TwinOptions, attach
 from subcut.compiler.errors import UserError
 from subcut.compiler.export import FORMAT_OF, load
 from subcut.compiler.formats import ReadOptions, WriteOptions, package, runner
@@ -73,10 +74,22 @@ class Cutter:
         self.links = FORMAT_OF[steps.model.dialect.name] == "onnx"
         """Whether weights can stay where they are; not, where the model lies on another file system."""
 
-    def cut(self, piece: Piece, golden: Mapping[str, Any], *, tapped: Sequence[str] = ()) -> Cut:
-        """Read the model anew and cut it; `tapped` are tensors to give out besides those that leave."""
+    def cut(
+        self,
+        piece: Piece,
+        golden: Mapping[str, Any],
+        *,
+        tapped: Sequence[str] = (),
+        device: TwinOptions | None = None,
+    ) -> Cut:
+        """Read the model anew and cut it; `tapped` are tensors to give out besides those that leave.
+
+        With `device` the cut is aligned, and brings along what the device stored.
+        """
         model = load(self.path, self.options)
         model.dialect.annotate(model)
+        if device is not None:
+            attach(model, device)
         graph = model.main
         chosen = sorted(self._places[op] for op in self.steps.chosen(piece))
         values = {value.name: value for value in graph.values()}
@@ -88,7 +101,7 @@ class Cutter:
         model.selection = Selection(graph, ops, ends=ends, text=self.steps.selection(piece))
         taps = dict.fromkeys(values[name] for name in tapped)
         model.options = CutOptions(taps=taps)
-        Pipeline(*cutting(infer=False)).run(model)
+        Pipeline(*cutting(infer=False, align=device is not None)).run(model)
         return _named(model)
 
     def write(self, cut: Cut, folder: Path) -> tuple[Path, ...]:

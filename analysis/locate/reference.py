@@ -46,10 +46,10 @@ class Source:
     def digest(self, model: Model) -> str:
         """What the reference's numbers depend on."""
         content = [sha256(source) for source in model.sources]
-        given = self._given()
+        given = self.given()
         return hashlib.sha256("\n".join([*content, repr(self.options), given]).encode()).hexdigest()
 
-    def _given(self) -> str:
+    def given(self) -> str:
         """A digest of the inputs. Raises UserError `bad-npz`."""
         if self.inputs is None:
             return str(self.seed)

@@ -43,7 +43,7 @@ class State:
         except OSError as error:
             raise user_error("cannot-write", f"`{folder}` cannot be written: {error.strerror}") from None
         if not (folder / MARK).is_file():
-            _write_text(folder / MARK, '{"subcut": "state of a search"}\n')
+            write_text(folder / MARK, '{"subcut": "state of a search"}\n')
 
     def outcome(self, key: str) -> Outcome | None:
         """What a run of the candidate of this content gave before."""
@@ -51,7 +51,7 @@ class State:
 
     def remember(self, key: str, outcome: Outcome) -> None:
         """Take down the outcome of a run."""
-        _write_text(self.folder / "runs" / f"{key}.json", json.dumps(outcome.to_json(), ensure_ascii=False) + "\n")
+        write_text(self.folder / "runs" / f"{key}.json", json.dumps(outcome.to_json(), ensure_ascii=False) + "\n")
 
     @contextmanager
     def workplace(self) -> Generator[Path]:
@@ -80,7 +80,7 @@ class State:
             write_npy(folder / f"{number}.npy", array)
             tensors[name] = {"file": f"{number}.npy", "element": _element(array), "sha256": _digest(array)}
         index = {**facts, "tensors": tensors}
-        _write_text(folder / "index.json", json.dumps(index, ensure_ascii=False) + "\n")
+        write_text(folder / "index.json", json.dumps(index, ensure_ascii=False) + "\n")
         return Recorded(folder, index)
 
     def discard(self) -> None:
@@ -137,7 +137,7 @@ def _digest(array: Array) -> str:
     return hashlib.sha256(f"{array.dtype} {array.shape} ".encode() + content.tobytes()).hexdigest()
 
 
-def _write_text(path: Path, text: str) -> None:
+def write_text(path: Path, text: str) -> None:
     """Write a file, whole or not at all. Raises UserError `cannot-write`."""
     temp = path.with_name(f".{os.urandom(6).hex()}.tmp")
     try:

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from subcut.compiler.cli import options
+from subcut.compiler.cli import locate_dump, options
 from subcut.compiler.cli.progress import Bar
 from subcut.compiler.errors import user_error
 from subcut.compiler.storage.interrupts import Interrupts, Terminated
@@ -45,6 +45,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--repeats", type=int, default=2, metavar="K", help="runs of the answer, to know it is not chance (default: 2)"
     )
+    options.add_device(parser)
+    locate_dump.add_arguments(parser)
     options.add_inputs(parser)
     options.add_output(parser, "the result folder (default: located)")
     parser.add_argument("--state", type=Path, metavar="DIR", help="where to remember runs (default: beside the result)")
@@ -52,6 +54,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Search, write the result folder, and say what was found."""
+    if args.om is not None and args.candidate is None:
+        return locate_dump.run(args)
+    return _run_candidate(args)
+
+
+def _run_candidate(args: argparse.Namespace) -> int:
     from subcut.analysis.locate import Settings, Source, State, Tolerance, locate
     from subcut.analysis.locate.backends import candidate
     from subcut.analysis.locate.result import facts, write_result

@@ -1,0 +1,187 @@
+"""The error that a piece of the model adds itself: computed by the reference from the device's own numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from subcut.analysis.locate.dump.distance import Distance, distance
+from subcut.analysis.locate.dump.hints import hint
+from subcut.analysis.locate.dump.rounding import CUBE, LEAST, Rounding
+from subcut.analysis.locate.dump.tensors import DeviceTensors, Truth
+from subcut.analysis.locate.dump.units import Unit
+from subcut.compiler.errors import UserError, user_error
+from subcut.compiler.formats import Pieces
+from subcut.compiler.ir.graph import Op, Value
+from subcut.emulator.kinds import role
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Array = np.ndarray[Any, Any]
+
+OK, CULPRIT, RANDOM, UNKNOWN = "ok", "culprit", "nondeterministic", "not judged"
+FACTOR = 4.0
+"""How many times what a precision must cost is allowed: a device adds in another order."""
+FALLBACK = Distance(0.05, float("inf"))
+"""The limit where what the precision must cost cannot be computed: the one of the accuracy tool's documents."""
+PRECISIONS = ("fp16", "bf16", "int8")
+
+
+@dataclass
+class Judged:
+    """What is known of one stored tensor."""
+
+    unit: Unit
+    value: Value
+    verdict: str = UNKNOWN
+    own: Distance | None = None
+    """Between what the device stored and what the reference computes from the device's own inputs of the unit."""
+    limit: Distance | None = None
+    """What `own` must stay below."""
+    total: Distance | None = None
+    """Between what the device stored and what the original computes."""
+    inherited: Distance | None = None
+    """Between what the reference computes from the device's inputs and what the original computes."""
+    entering: float | None = None
+    """The largest total error of the unit's inputs."""
+    note: str = ""
+    """What kind of wrong it is, or why it is not judged."""
+
+    @property
+    def amplification(self) -> float | None:
+        """How many times larger the inherited error leaves the unit than it enters; None where none enters."""
+        if self.inherited is None or not self.entering:
+            return None
+        return self.inherited.euclidean / self.entering
+
+
+@dataclass(frozen=True)
+class Tested:
+    """A piece of the model that was run by the reference from the device's numbers."""
+
+    right: list[Array] = field(repr=False)
+    """What the reference computes, an array an output."""
+    own: list[Distance]
+    limit: list[Distance]
+
+
+class Judge:
+    """Runs pieces in the reference, on what the device stored."""
+
+    def __init__(
+        self, pieces: Pieces, rounding: Rounding, device: DeviceTensors, truth: Truth, precision: str, factor: float
+    ) -> None:
+        self.pieces, self.rounding, self.device, self.truth = pieces, rounding, device, truth
+        self.precision, self.factor = precision, factor
+        self.least = LEAST["bf16" if precision == "bf16" else "fp16"]
+        self._totals: dict[Value, float] = {}
+
+    def test(self, unit: Unit, feeds: Mapping[Value, Array]) -> Tested:
+        """Run a unit. Raises UserError where the framework does not, or a stored tensor is none of it."""
+        right = self.pieces.run(feeds, unit.outputs, {})
+        own, limit = list[Distance](), list[Distance]()
+        rounded: list[Array] | None = None
+        for place, value in enumerate(unit.outputs):
+            got = self.device.read(value)
+            if got.shape != right[place].shape:
+                raise user_error(
+                    "not-aligned", f"`%{value.name}`: {got.shape} is stored, {right[place].shape} comes out"
+                )
+            found = distance(got, right[place])
+            least = Distance(self.least, self.least).times(self.factor, 0.0)
+            if found.beyond(least):
+                rounded = rounded if rounded is not None else self._rounded(unit, feeds)
+                least = self._limit(rounded, place, right)
+            own.append(found)
+            limit.append(least)
+        return Tested(right, own, limit)
+
+    def _rounded(self, unit: Unit, feeds: Mapping[Value, Array]) -> list[Array]:
+        coarse = self.precision == "int8" and any(role(op) in CUBE for op in unit.ops)
+        try:
+            return self.rounding.run(unit.ops, feeds, unit.outputs, coarse)
+        except UserError:
+            return []  # an operator that cannot stand alone
+
+    def _limit(self, rounded: Sequence[Array], place: int, right: Sequence[Array]) -> Distance:
+        if not rounded:
+            return FALLBACK
+        cost = distance(rounded[place], right[place])
+        return cost.times(self.factor, self.least) if cost.is_finite else FALLBACK
+
+    def feeds(self, unit: Unit) -> tuple[dict[Value, Array], str]:
+        """What the device fed a unit, from the operator's own dump where it has its inputs.
+
+        Also says what is wrong where that is not what the maker of an input stored: it changed on its way.
+        """
+        readers = dict.fromkeys(unit.ops)
+        feeds: dict[Value, Array] = {}
+        moved = ""
+        for value in unit.inputs:
+            made = self.device.read(value)
+            own = self.device.read_by(value, readers)
+            feeds[value] = made
+            if own is None:
+                continue
+            array, reader, between = own
+            apart = distance(array, made)
+            if apart.euclidean > self.factor * self.least and not moved:
+                what = hint(array, made)
+                where = f"`{between}` between them" if between else "nothing is between them"
+                moved = f"`{reader}` read something else than `%{value.name}`, which was stored; {where}: " + (
+                    what or f"{apart.euclidean:.3g} apart"
+                )
+                continue  # the reference stays with what was made: so the fault shows in what comes out
+            feeds[value] = array
+        return feeds, moved
+
+    def judge(self, unit: Unit) -> list[Judged]:
+        """Judge every tensor that a unit stores."""
+        rows = [Judged(unit, value) for value in unit.outputs]
+        for row in rows:
+            self._total(row)
+        random = [op for op in unit.ops if op in self.truth.random]
+        if random:
+            return [_unjudged(row, RANDOM, _drawing(random)) for row in rows]
+        try:
+            feeds, moved = self.feeds(unit)
+            tested = self.test(unit, feeds)
+        except UserError as error:
+            return [_unjudged(row, UNKNOWN, error.diagnostics[0].message) for row in rows]
+        entering = [self._totals[value] for value in unit.inputs if value in self._totals]
+        for place, row in enumerate(rows):
+            row.own, row.limit = tested.own[place], tested.limit[place]
+            row.entering = max(entering, default=None)
+            right = self.truth.find(row.value)
+            if right is not None and right.shape == tested.right[place].shape:
+                row.inherited = distance(tested.right[place], right)
+            bad = row.own.beyond(row.limit)
+            row.verdict = CULPRIT if bad else OK
+            if bad:
+                row.note = moved or hint(self.device.read(row.value), tested.right[place])
+        return rows
+
+    def _total(self, row: Judged) -> None:
+        """How far the device's tensor is from the original's."""
+        right = self.truth.find(row.value)
+        if right is None:
+            return
+        try:
+            got = self.device.read(row.value)
+        except UserError:
+            return
+        if got.shape == right.shape:
+            row.total = distance(got, right)
+            self._totals[row.value] = row.total.euclidean
+
+
+def _unjudged(row: Judged, verdict: str, note: str) -> Judged:
+    row.verdict, row.note = verdict, note
+    return row
+
+
+def _drawing(ops: Sequence[Op]) -> str:
+    names = ", ".join(f"`{op.label}` ({op.type})" for op in ops)
+    return f"{names} draws random numbers: what the device drew is not known"
