@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from subcut.compiler.errors import MissingExtra, user_error
 from subcut.compiler.formats import ReadOptions
+from subcut.compiler.formats.caffe.lower import check_stored
 from subcut.compiler.ir.graph import Model, Op, Value
 from subcut.compiler.storage.files import SourceFile
 
@@ -24,17 +26,22 @@ if TYPE_CHECKING:
 PYTHON = "SUBCUT_PYCAFFE"
 """The variable of the environment that names the Python that has Caffe; else it is this one."""
 _WORKER = Path(__file__).with_name("pycaffe_worker.py")
-_NO_CAFFE, _REFUSED = 3, 4
+_NO_CAFFE, _BROKEN = 3, 5
+"""Exit codes of the worker."""
+_FATAL = re.compile(r"F\d+ \S+ +\d+ (?P<place>\S+)\] (?P<said>.+)")
+"""What Caffe's log says before it aborts the process."""
+_TEXT = re.compile(r"Error parsing text-format \S+ (?P<said>.+)")
 
 
 class PyCaffe:
     """A net ready to be run in Caffe; see `subcut.compiler.formats.Prepared`.
 
     Layers run one by one, and what a layer wrote is saved before the next one may write over it: so every version of
-    a blob that layers work on in place is had. Raises MissingExtra without Caffe.
+    a blob that layers work on in place is had. Raises MissingExtra without Caffe, UserError `missing-weights`.
     """
 
     def __init__(self, model: Model, feeds: Mapping[str, Array], scratch: Path, options: ReadOptions) -> None:
+        check_stored(model.main.ops)  # Caffe would make up what is missing
         self.drawn = list[Op]()
         self.version = ""
         self._model, self._feeds, self._options = model, feeds, options
@@ -77,12 +84,14 @@ class PyCaffe:
             done = subprocess.run([python, str(_WORKER), str(job)], capture_output=True, text=True, check=False)
         except OSError as error:
             raise user_error("run-failed", f"`{python}` ({PYTHON}) cannot be started: {error.strerror}") from None
-        said = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+        said, *why = _said(done)
         if done.returncode == _NO_CAFFE:
             help = f"set {PYTHON} to a Python that has it, or leave out `--framework`: the net is lowered to ONNX"
             raise MissingExtra("caffe", "", "run the net in Caffe itself", help)
-        if done.returncode:  # Caffe aborts the process where a check of its own fails
-            raise user_error("run-failed", f"Caffe does not run the net: {said}")
+        if done.returncode == _BROKEN:
+            raise user_error("run-failed", f"`{python}` has a Caffe that cannot be imported: {said}")
+        if done.returncode:
+            raise user_error("run-failed", f"Caffe does not run the net: {said}", help=why)
         self.version = f"caffe {done.stdout.strip().splitlines()[-1]}"
 
     def _job(self, fetch: Sequence[str], folder: Path) -> dict[str, Any]:
@@ -107,10 +116,16 @@ class PyCaffe:
             "net": str(files[0]),
             "weights": weights or (str(self._options.weights) if self._options.weights else None),
             "phase": self._options.phase,
+            "state": self._state(),
             "inputs": inputs,
             "folder": str(folder),
             "layers": [[op.name, number, layers[op]] for op, number in self._occurrences() if op in layers],
         }
+
+    def _state(self) -> dict[str, Any]:
+        """What else rules of layers ask for; a fork from before there was such a thing runs without."""
+        level, stages = self._options.level, list(self._options.stages)
+        return {**({"level": level} if level else {}), **({"stages": stages} if stages else {})}
 
     def _occurrences(self) -> Iterator[tuple[Op, int]]:
         """Every layer, and how many of its name are before it."""
@@ -119,6 +134,19 @@ class PyCaffe:
             number = seen.get(op.name, 0)
             seen[op.name] = number + 1
             yield op, number
+
+
+def _said(done: subprocess.CompletedProcess[str]) -> list[str]:
+    """Why a run failed, and what is wrong in the text of the net, if that is why.
+
+    Caffe aborts the process where a check of its own fails, which its log tells.
+    """
+    fatal, text = _FATAL.search(done.stderr), _TEXT.search(done.stderr)
+    if fatal is not None:
+        return [f"{fatal['said']} ({fatal['place']})", *([text["said"]] if text is not None else [])]
+    ended = f"signal {-done.returncode}" if done.returncode < 0 else f"exit code {done.returncode}"
+    lines = done.stderr.strip().splitlines() if done.returncode > 0 else []
+    return [lines[-1] if lines else f"it ended with {ended}"]
 
 
 def _blob(value: Value) -> str:

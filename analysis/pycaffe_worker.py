@@ -2,7 +2,8 @@
 
     python pycaffe_worker.py JOB.json
 
-Imports nothing of subcut: Caffe may live in an older Python. Exit codes: 3 there is no Caffe, 4 Caffe refuses.
+Imports nothing of subcut: Caffe may live in an older Python. Exit codes: 3 there is no Caffe, 4 Caffe refuses, 5 it
+cannot be imported.
 """
 
 import importlib
@@ -20,13 +21,13 @@ def main(path: str) -> int:
         job = json.load(file)
     try:
         caffe: Any = importlib.import_module("caffe")
-    except ImportError as error:
-        sys.stderr.write(f"{error}\n")
-        return 3
+    except Exception as error:  # an installation can be broken in any way
+        sys.stderr.write(f"\n{type(error).__name__}: {error}\n")
+        return 3 if isinstance(error, ModuleNotFoundError) and error.name == "caffe" else 5
     try:
         _run(job, caffe, importlib.import_module("numpy"))
     except Exception as error:  # told to the user by the process that waits
-        sys.stderr.write(f"{type(error).__name__}: {error}\n")
+        sys.stderr.write(f"\n{type(error).__name__}: {error}\n")
         return 4
     print(getattr(caffe, "__version__", "of unknown version"))
     return 0
@@ -34,8 +35,9 @@ def main(path: str) -> int:
 
 def _run(job: Any, caffe: Any, numpy: Any) -> None:
     caffe.set_mode_cpu()
-    files = [job["net"]] + ([job["weights"]] if job["weights"] else [])
-    net = caffe.Net(*files, getattr(caffe, job["phase"]))
+    net = caffe.Net(job["net"], getattr(caffe, job["phase"]), **job["state"])
+    if job["weights"]:
+        net.copy_from(job["weights"])
     fed = {blob: numpy.load(file) for blob, file in job["inputs"].items()}
     for blob, array in fed.items():
         if blob not in net.blobs:
@@ -64,4 +66,5 @@ def _feed(net: Any, fed: Any, blobs: Iterable[str]) -> None:
 
 
 if __name__ == "__main__":
+    del sys.path[0]  # the folder of this file, whose other modules are subcut's
     sys.exit(main(sys.argv[1]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,7 +12,7 @@ from subcut.compiler.formats.caffe.layer import Dims, Layer, Unknown, text
 from subcut.compiler.formats.caffe.lowering import REASONS, RULES, SOURCES
 from subcut.compiler.formats.caffe.lowering.program import Array, Lowered, Program, f32, to_proto
 from subcut.compiler.formats.caffe.shapes import infer_layer, required_blobs
-from subcut.compiler.formats.caffe.weights import blobs_of, holds_integers, source_of
+from subcut.compiler.formats.caffe.weights import blobs_of, holds_integers, refused, source_of
 from subcut.compiler.ir.graph import Model, Op, Value, topological
 from subcut.compiler.ir.types import TensorType
 from subcut.compiler.storage.files import SourceFile
@@ -214,6 +214,18 @@ def _beside(op: Op, name: str, what: str) -> Path:
         if path.is_file():
             return path
     raise _refusal(op, f"{what} in `{name}`, which is neither beside the net nor in the current folder")
+
+
+def check_stored(ops: Iterable[Op]) -> None:
+    """Raise UserError `missing-weights` for the first layer that lacks blobs which it would need to run."""
+    for op in ops:
+        try:
+            needed = required_blobs(op.type, op.attributes, len(op.operands))
+        except ValueError as error:
+            raise refused(op, str(error)) from None
+        found = len(blobs_of(op)) if needed else 0
+        if found < needed:
+            raise missing(op, needed, found)
 
 
 def missing(op: Op, needed: int, found: int) -> UserError:

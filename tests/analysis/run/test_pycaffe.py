@@ -26,6 +26,11 @@ STAND_IN = ROOT / "tests" / "support" / "caffe_stand_in"
 CAFFE = Request(framework="pycaffe", time=1_700_000_000_000_000)
 
 
+@pytest.fixture(autouse=True)
+def _this_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SUBCUT_PYCAFFE", raising=False)
+
+
 @pytest.fixture
 def net(tmp_path: Path) -> Path:
     path = tmp_path / "net.prototxt"
@@ -52,7 +57,7 @@ def test_every_layer_is_what_the_lowered_net_has(net: Path, tmp_path: Path, monk
 
 def test_without_caffe(net: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    (tmp_path / "caffe.py").write_text("raise ImportError('no _caffe')")
+    (tmp_path / "caffe.py").write_text("raise ModuleNotFoundError('none here', name='caffe')")
     with pytest.raises(UserError, match="`caffe` is needed to run the net in Caffe itself") as caught:
         golden(net, None, tmp_path / "golden", request=CAFFE)
     assert caught.value.code == "missing-extra"
@@ -67,4 +72,31 @@ def test_what_caffe_objects_to(net: Path, tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("PYTHONPATH", str(STAND_IN))
     net.write_text("# BROKEN\n" + NET)
     with pytest.raises(UserError, match="Caffe does not run the net: RuntimeError: Check failed: it is broken"):
+        golden(net, None, tmp_path / "golden", request=CAFFE)
+
+
+@pytest.mark.parametrize(
+    ("module", "said"),
+    [
+        ("raise ImportError('no _caffe')", "`.*` has a Caffe that cannot be imported: ImportError: no _caffe"),
+        ("import no_such_module", "has a Caffe that cannot be imported: ModuleNotFoundError"),
+        ("import os; os.kill(os.getpid(), 9)", "Caffe does not run the net: it ended with signal 9"),
+        ("import os; os._exit(7)", "Caffe does not run the net: it ended with exit code 7"),
+    ],
+)
+def test_a_caffe_that_dies(module: str, said: str, net: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    (tmp_path / "caffe.py").write_text(module)
+    with pytest.raises(UserError, match=said):
+        golden(net, None, tmp_path / "golden", request=CAFFE)
+    assert not (tmp_path / "golden").exists()
+
+
+def test_weights_are_not_made_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(STAND_IN))
+    net = tmp_path / "net.prototxt"
+    net.write_text(
+        NET + 'layer { name: "ip" type: "InnerProduct" bottom: "c" top: "i" inner_product_param { num_output: 2 } }'
+    )
+    with pytest.raises(UserError, match=r"layer `ip` \(InnerProduct\) needs 2 stored blobs to run and has 0"):
         golden(net, None, tmp_path / "golden", request=CAFFE)
