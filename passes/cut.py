@@ -39,16 +39,7 @@ class Cut(Pass):
         if selection is None:
             raise user_error("no-selection", "nothing is selected", help="run the pass `select` before `cut`")
         graph = selection.graph
-        report = Report(graph=graph.name)
-        report.whole = _is_whole(selection) and not options.freeze
-        order = topological(selection.ops)
-        constants = _find_inputs(order, selection, report, options)
-        _check_options(selection, report, options)
-        report.operators = [op for op in order if not model.dialect.is_stored(op)]
-        chosen = dict.fromkeys(op for op in graph.ops if op in selection.ops or op in constants)
-        model.dialect.check_region(graph, chosen)
-        report.constants = list(constants)
-        _find_outputs(selection, report, options)
+        report = examine(selection, options)
         report.framework = self.infer
         report.known = _bind(model, options)
         _infer_with_stated(graph, report, self.infer)
@@ -56,7 +47,7 @@ class Cut(Pass):
         changed = graph is not model.main
         if changed:
             _become_main(graph, report)
-        changed = graph.keep([*chosen, *constants]) or changed
+        changed = graph.keep([*selection.ops, *report.constants]) or changed
         _drop_controls(graph, report)
         graph.outputs = [edge.value for edge in report.outputs]
         entering = {edge.value for edge in report.inputs}
@@ -64,6 +55,25 @@ class Cut(Pass):
         report.kept = [Edge(v, why.MODEL_INPUT, v.producer, v.consumers()) for v in own]
         model.report = report
         return changed
+
+
+def examine(selection: Selection, options: CutOptions) -> Report:
+    """What a cut to `selection` would keep, take in and give out, and why; the model is not changed.
+
+    Raises UserError where the selection cannot be cut, or an option would have no effect.
+    """
+    graph = selection.graph
+    report = Report(graph=graph.name)
+    report.whole = _is_whole(selection) and not options.freeze
+    order = topological(selection.ops)
+    constants = _find_inputs(order, selection, report, options)
+    _check_options(selection, report, options)
+    report.operators = [op for op in order if not graph.model.dialect.is_stored(op)]
+    chosen = dict.fromkeys(op for op in graph.ops if op in selection.ops or op in constants)
+    graph.model.dialect.check_region(graph, chosen)
+    report.constants = list(constants)
+    _find_outputs(selection, report, options)
+    return report
 
 
 def _check_options(selection: Selection, report: Report, options: CutOptions) -> None:

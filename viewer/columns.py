@@ -1,22 +1,20 @@
 """A graph as columns of numbers and words: what the page draws and searches, built without a record an operator.
 
 Operators are numbers: their places in `Graph.ops`. An edge runs `from` an operator's `output` `to` an operand `slot`
-of another; `from` is -1-k for what the graph does not make: entry k of `inputs`. A slot of -1 is a tensor that a body
-of the reader captures. Control dependencies are apart, since no path of a selection follows them.
+of another; `from` is -1-k for what the graph does not make: entry k of `inputs`. A slot of -1 is a control dependency,
+which no path of a selection follows; one of -2 a tensor that a body of the reader captures. A label of -1 is unknown.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Any
 
 from subcut.compiler.ir.graph import Graph, Op, Value
 from subcut.compiler.ir.types import TensorType, Type
 from subcut.dsl.names import handle
 
-CAPTURED = -1
-"""The slot of a tensor that a body captures."""
+CONTROL, CAPTURED, UNKNOWN = -1, -2, -1
 
 
 def label(type: Type | None, layout: str = "") -> str:
@@ -33,13 +31,13 @@ def label(type: Type | None, layout: str = "") -> str:
     return " ".join(words) if type.element or type.shape is not None else ""
 
 
-@dataclass
 class Labels:
-    """The texts of edges, each once."""
+    """The texts of edges, each once, and the place of each by type and layout."""
 
-    words: list[str] = field(default_factory=lambda: [""])
-    _places: dict[str, int] = field(default_factory=lambda: {"": 0})
-    _types: dict[tuple[Type | None, str], int] = field(default_factory=dict[tuple["Type | None", str], int])
+    def __init__(self) -> None:
+        self.words: list[str] = []
+        self._places: dict[str, int] = {"": UNKNOWN}
+        self._types: dict[tuple[Type | None, str], int] = {}
 
     def of(self, type: Type | None, layout: str = "") -> int:
         """The place of the text of a type."""
@@ -47,8 +45,9 @@ class Labels:
         place = self._types.get(key)
         if place is None:
             text = label(type, layout)
-            place = self._places.setdefault(text, len(self.words))
-            if place == len(self.words):
+            place = self._places.get(text)
+            if place is None:
+                place = self._places[text] = len(self.words)
                 self.words.append(text)
             self._types[key] = place
         return place
@@ -97,15 +96,14 @@ def columns(ids: Ids) -> dict[str, Any]:
         "names": names,
         "types": {"words": list(words), "of": kinds},
         "edges": edges,
-        "controls": _controls(ids),
         "stored": [place for place, op in enumerate(graph.ops) if not op.operands and stored(op)],
         "tensors": tensors,
         "inputs": [
-            {"name": value.name, "label": labels.of(value.type), "captured": value.graph is not graph}
+            {"name": value.name, "label": label(value.type), "captured": value.graph is not graph}
             for value in ids.entering
         ],
         "outputs": [
-            {"op": ids.source(value), "output": value.index, "name": value.name, "label": labels.of(value.type)}
+            {"op": ids.source(value), "output": value.index, "name": value.name, "label": label(value.type)}
             for value in graph.outputs
         ],
         "labels": labels.words,
@@ -137,13 +135,6 @@ def _edges(ids: Ids, labels: Labels) -> dict[str, list[int]]:
                 slots.append(CAPTURED)
                 label.append(text(value.type))
     return {"from": start, "output": output, "to": to, "slot": slots, "label": label}
-
-
-def _controls(ids: Ids) -> dict[str, list[int]]:
-    pairs = [
-        (ids.of[other], place) for place, op in enumerate(ids.graph.ops) for other in op.controls if other in ids.of
-    ]
-    return {"from": [one for one, _ in pairs], "to": [two for _, two in pairs]}
 
 
 def _tensors(ids: Ids) -> dict[str, list[Any]]:

@@ -39,9 +39,12 @@ class Shown:
                 found[f"f:{functions[graph]}" if graph in functions else f"b:{number}"] = graph
         return found
 
+    def key(self, graph: Graph) -> str:
+        """The key of a graph."""
+        return "" if graph is self.model.main else self._keys[graph]
+
     @cached_property
-    def keys(self) -> dict[Graph, str]:
-        """The key of every graph."""
+    def _keys(self) -> dict[Graph, str]:
         return {graph: key for key, graph in self.graphs.items()}
 
     def ids(self, graph: Graph) -> Ids:
@@ -61,7 +64,7 @@ class Shown:
         for place, op in enumerate(graph.ops):
             if not op.regions and not op.symbols:
                 continue
-            inner = [{"key": self.keys[region], "name": region.name} for region in op.regions]
+            inner = [{"key": self.key(region), "name": region.name} for region in op.regions]
             inner += [{"key": f"f:{name}", "name": name} for name in op.symbols if name in self.model.functions]
             if inner:
                 found[place] = inner

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from subcut.compiler.cli import options
-from subcut.compiler.cli.loading import ModelLoader
-from subcut.compiler.cli.log import log
 from subcut.compiler.cli.progress import Bar
 from subcut.compiler.errors import user_error
 from subcut.compiler.export import save
 from subcut.compiler.formats import ReadOptions, WriteOptions
 from subcut.compiler.ir.graph import Model
+from subcut.compiler.loading import ModelLoader
+from subcut.compiler.log import log
 from subcut.compiler.manifest import text
 from subcut.compiler.pipeline import Pipeline, cutting
 from subcut.compiler.storage.folder import ResultFolder

@@ -10,8 +10,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from subcut.compiler.cli.loading import ModelLoader
 from subcut.compiler.errors import UserError
+from subcut.compiler.loading import ModelLoader
 from subcut.compiler.storage.replace import replace_text
 from subcut.dsl.file import check, open_file, pin, problems
 

@@ -8,21 +8,20 @@ subcut model.pb "from A to B; tap mid/*; input %x:0 : 1x8xf32"
 from __future__ import annotations
 
 import argparse
-import gc
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from subcut.compiler.cli import options
-from subcut.compiler.cli.log import log, stamped
 from subcut.compiler.cli.progress import Bar
-from subcut.compiler.errors import UserError, user_error
-from subcut.compiler.export import default_folder, load, save
+from subcut.compiler.cutting import Order, make
+from subcut.compiler.errors import user_error
 from subcut.compiler.formats import WriteOptions
 from subcut.compiler.ir.graph import Model
+from subcut.compiler.log import log, stamped
 from subcut.compiler.manifest import text
-from subcut.compiler.pipeline import Pipeline, Timing, no_collection, parse_passes, standard
+from subcut.compiler.pipeline import Pipeline, Timing, parse_passes, standard
 from subcut.passes import Pass
 
 
@@ -45,46 +44,24 @@ def run(args: argparse.Namespace) -> int:
     """Cut, write, and say what was done."""
     timing = Timing()
     with Bar(hidden=args.quiet or args.json) as bar:
-        bar.stage("reading")
-        # Frozen before any collection looks at it: the model is all in use.
-        with timing.phase("read"), no_collection():
-            model = load(args.model, options.read_options(args))
-            gc.freeze()
-        device = options.twin_options(args)
-        if device is not None:
-            from subcut.compiler.alignment.twin import attach
-
-            bar.stage("aligning")
-            with timing.phase("attach"):
-                attach(model, device)
-        bar.stage("cutting")
-        pipeline = _pipeline(args, timing)
-        pipeline.run(model)
-        with timing.phase("write"):
-            manifest, folder = write(model, pipeline, args, bar)
+        order = Order(
+            args.model,
+            _pipeline(args, timing),
+            options.read_options(args),
+            options.twin_options(args),
+            WriteOptions(link=args.link, bin_type=args.bin_dtype),
+            folder=args.output,
+            force=args.force,
+            check=_check(args, bar) if args.verify else None,
+        )
+        made = make(order, bar, timing)
     if args.timing:
         print(timing, file=sys.stderr)
     if args.json:
-        print(text(manifest))
+        print(text(made.manifest))
     elif not args.quiet:
-        print(log(model, folder, manifest))
+        print(log(made.model, made.folder, made.manifest))
     return 0
-
-
-def write(model: Model, pipeline: Pipeline, args: argparse.Namespace, bar: Bar) -> tuple[dict[str, Any], Path]:
-    """Write the result folder; returns the manifest and where it is."""
-    check = _check(args, bar) if args.verify else None
-    written = WriteOptions(link=args.link, progress=bar.advance, bin_type=args.bin_dtype)
-    chosen = args.output or (Path(model.options.name) if model.options and model.options.name else None)
-    force = args.force and chosen is not None
-    while True:
-        folder = chosen or default_folder(Path.cwd())
-        bar.stage("writing")
-        try:
-            return save(model, folder, options=written, force=force, check=check), folder
-        except UserError as error:
-            if chosen is not None or error.code != "folder-exists":
-                raise  # else another process took the name of this second
 
 
 def _check(args: argparse.Namespace, bar: Bar) -> Callable[[Path, dict[str, Any]], None]:

@@ -22,11 +22,11 @@ from support.caffe_nets import (
 )
 from support.models import fetched, shared
 
-from subcut.compiler.cli.log import log
 from subcut.compiler.errors import ModelError, UserError
 from subcut.compiler.formats import ReadOptions, package
 from subcut.compiler.formats.caffe import claims
 from subcut.compiler.formats.caffe.weights import blobs_of
+from subcut.compiler.log import log
 from subcut.compiler.storage.wire import bytes_field, int_field
 
 CAFFE = package("caffe")
