@@ -1,15 +1,13 @@
 """How many runs it takes to find a wrong operator, and how much is left: subcut and `polygraphy debug reduce`.
 
-    python benchmarks/locating.py --polygraphy build/bench/peers/bin/polygraphy
-    python benchmarks/locating.py --every 1                                      # subcut alone, every position
-
-The judge is the same for both: a shell command that fails where the operator is in the model. Prints Markdown.
+The judge is the same for both: a shell command that fails where the operator is in the model. A part of what `run.py`
+reports; `run.py --locating` counts it alone.
 """
 
 from __future__ import annotations
 
-import argparse
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -24,6 +22,8 @@ from subcut.analysis.locate import Command, Settings, Source, State, locate
 from subcut.compiler.formats import ReadOptions
 
 Info = helper.make_tensor_value_info
+Find = Callable[[Path, str, Path], tuple[int, int]]
+"""From a model, the name of its wrong operator and an empty folder to how many runs it took, and operators are left."""
 SHAPE = [1, 4]
 
 
@@ -117,7 +117,7 @@ def with_polygraphy(tool: str, path: Path, name: str, folder: Path) -> tuple[int
     return log.read_text().count("run"), len([node for node in left if node.op_type != "Constant"])
 
 
-def measure(path: Path, names: Sequence[str], find: Callable[[Path, str, Path], tuple[int, int]]) -> Tally:
+def measure(path: Path, names: Sequence[str], find: Find) -> Tally:
     tally = Tally()
     for name in names:
         with tempfile.TemporaryDirectory() as folder:
@@ -127,25 +127,22 @@ def measure(path: Path, names: Sequence[str], find: Callable[[Path, str, Path], 
     return tally
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--polygraphy", help="the command, in an environment that has it")
-    parser.add_argument("--every", type=int, default=4, help="try every so many positions")
-    args = parser.parse_args()
-    print("| net | tool | tried | runs: mean, most | operators left: mean, most | exact |\n|---|---|---|---|---|---|")
+def table(polygraphy: Path | None, every: int) -> str:
+    """A row a net and tool; every `every`-th position of each net is tried."""
+    lines = [
+        "| net | tool | tried | runs: mean, most | operators left: mean, most | exact |",
+        "|---|---|---|---|---|---|",
+    ]
+    tools: dict[str, Find] = {"subcut": with_subcut}
+    if polygraphy is not None:
+        tools["polygraphy"] = lambda path, name, folder: with_polygraphy(str(polygraphy), path, name, folder)
     for title, build in NETS.items():
         with tempfile.TemporaryDirectory() as folder:
             net, path = Net(), Path(folder) / "net.onnx"
             net.save(path, build(net))
-            names = [node.name for node in net.nodes][:: args.every]
-            tools: dict[str, Callable[[Path, str, Path], tuple[int, int]]] = {"subcut": with_subcut}
-            if args.polygraphy:
-                tool = str(Path(args.polygraphy).absolute())
-                tools["polygraphy"] = lambda path, name, folder, tool=tool: with_polygraphy(tool, path, name, folder)
+            names = [node.name for node in net.nodes][::every]
             for label, find in tools.items():
                 tally = measure(path, names, find)
-                print(f"| {title} ({len(net.nodes)}) | {label} | {len(names)} | {tally.cells()} |", flush=True)
-
-
-if __name__ == "__main__":
-    main()
+                lines.append(f"| {title} ({len(net.nodes)}) | {label} | {len(names)} | {tally.cells()} |")
+                print(lines[-1], file=sys.stderr, flush=True)
+    return "\n".join([*lines, ""])

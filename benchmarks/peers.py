@@ -9,6 +9,7 @@ PACKAGES = (
     "onnx==1.23.2",
     "onnx-graphsurgeon==0.6.1",
     "polygraphy==0.53.6",
+    "onnxruntime==1.32.0",  # polygraphy reduces branches by running them
     "onnx-ir==1.1.0",
     "sne4onnx==2.0.1",
 )

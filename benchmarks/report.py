@@ -58,6 +58,35 @@ def document(results: Mapping[Case, Sequence[Result]], starts: Mapping[str, floa
     return "\n".join(part.rstrip("\n") + "\n" for part in parts if part)
 
 
+HEADING = "## Locating a wrong operator\n"
+LOCATING = f"""\
+{HEADING}
+Made by `python benchmarks/run.py --locating` on {{date}}. One wrong operator, at every position in turn; the same shell
+command is the judge for `subcut locate --repeats 1` and for `polygraphy debug reduce --mode bisect` ({{version}}).
+*Exact*: how often nothing but that operator is left. One of subcut's runs is there because a command that says nothing
+as it fails is given the whole model once more without links.
+
+"""
+
+
+def locating(table: str, version: str) -> str:
+    """The section on how many runs a search takes."""
+    return LOCATING.format(date=datetime.date.today().isoformat(), version=version) + table
+
+
+def section(page: str) -> str:
+    """The page's section on searching; empty where it has none."""
+    start = page.find(HEADING)
+    end = page.find("\n## ", start)
+    return "" if start < 0 else page[start:] if end < 0 else page[start:end]
+
+
+def with_section(page: str, counted: str) -> str:
+    """The page with the section on searching, in the place of the one that it has or at the end."""
+    before = section(page)
+    return page.replace(before, counted) if before else f"{page.rstrip()}\n\n{counted}"
+
+
 def _figures(results: Mapping[Case, Sequence[Result]], starts: Mapping[str, float]) -> dict[str, float]:
     """What the goals are held against."""
     seen = dict(starts)

@@ -3,6 +3,7 @@
     python benchmarks/run.py                          # everything: an hour, 27 GB of models in build/bench/
     python benchmarks/run.py chain-10k --no-report    # a few models, printed only
     python benchmarks/run.py onnx --no-peers
+    python benchmarks/run.py --locating               # how many runs a search takes: counts and no times, minutes
 
 Every figure is the median of at least five runs, contenders taking turns; memory is the peak of one more run. The
 limit is `cp` of the files that the cut consists of.
@@ -22,6 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
+import locating
 import report
 from measure import Failed, Memory, memory, wall
 from models import FOLDER, Case, select
@@ -165,36 +167,56 @@ def start_times(runs: int) -> dict[str, float]:
 
 
 def make_peers() -> None:
-    """A virtual environment with the other tools, made once."""
-    if (PEERS / "ready").exists():
+    """A virtual environment with the other tools, made once for each list of them."""
+    ready, wanted = PEERS / "ready", "\n".join(PACKAGES)
+    if ready.exists() and ready.read_text() == wanted:
         return
     venv.create(PEERS, with_pip=True, clear=True)
     subprocess.run([str(PEERS / "bin" / "python"), "-m", "pip", "install", "-q", *PACKAGES], check=True)
-    (PEERS / "ready").touch()
+    ready.write_text(wanted)
+
+
+def count_runs(peers: bool, every: int) -> str:
+    """The section on searching for a wrong operator."""
+    other = next(package for package in PACKAGES if package.startswith("polygraphy"))
+    tool = PEERS / "bin" / "polygraphy" if peers else None
+    return report.locating(locating.table(tool, every), other.replace("==", " ") if peers else "not run")
+
+
+def measure_cuts(cases: list[Case], runs: int, peers: bool) -> str:
+    """The page on cutting."""
+    starts = start_times(runs)
+    results: dict[Case, list[Contender]] = {}
+    for case in cases:
+        print(case.name, file=sys.stderr, flush=True)
+        case.build()
+        results[case] = contest(case, runs, peers)
+        print(report.row(case, results[case], starts), flush=True)
+    return report.document(results, starts, runs)
 
 
 def main() -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(description="Measure subcut, its peers and the physical limit in one run.")
-    parser.add_argument("names", nargs="*", help="parts of names of models (default: all)")
+    parser.add_argument("names", nargs="*", help="parts of names of models (default: all, and locating)")
     parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--locating", action="store_true", help="count the runs of searches, and measure nothing else")
+    parser.add_argument("--every", type=int, default=1, help="of searches: try every so many positions")
     parser.add_argument("--no-peers", action="store_true", help="subcut and the limit only")
     parser.add_argument("--no-report", action="store_true", help="print, and leave docs/benchmarks.md as it is")
     options = parser.parse_args()
-    if not options.no_peers:
+    peers = not options.no_peers
+    if peers:
         make_peers()
-    starts = start_times(options.runs)
-    results: dict[Case, list[Contender]] = {}
-    for case in select(options.names):
-        print(case.name, file=sys.stderr, flush=True)
-        case.build()
-        results[case] = contest(case, options.runs, not options.no_peers)
-        print(report.row(case, results[case], starts), flush=True)
-    text = report.document(results, starts, options.runs)
+    page = HERE.parent / "docs" / "benchmarks.md"
+    before = page.read_text()
+    text = before if options.locating else measure_cuts(select(options.names), options.runs, peers)
+    counted = count_runs(peers, options.every) if options.locating or not options.names else report.section(before)
+    text = report.with_section(text, counted) if counted else text
     if options.no_report:
-        print(text)
+        print(counted if options.locating else text)
     else:
-        (HERE.parent / "docs" / "benchmarks.md").write_text(text)
+        page.write_text(text)
 
 
 if __name__ == "__main__":

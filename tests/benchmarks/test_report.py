@@ -10,6 +10,7 @@ from support.models import ROOT
 
 sys.path.insert(0, str(ROOT / "benchmarks"))
 import goals
+import locating
 import measure
 import models
 import report
@@ -57,6 +58,29 @@ def test_every_goal_names_cases_that_exist() -> None:
     seen = dict.fromkeys([*names, "onnx-chain-100k/onnx.utils, no check", *STARTS], 1.0)
     seen |= {f"{name}/anonymous": 1.0 for name in names}
     assert goals.table(seen).count("reached") + goals.table(seen).count("missed") == len(goals.GOALS)
+
+
+def test_a_section_counted_anew_leaves_the_rest_of_the_page() -> None:
+    page = "# Benchmarks\n\n## Goals\n\nkept\n"
+    first = report.locating("| old |\n", "polygraphy 1")
+    assert report.section(page) == ""
+    page = report.with_section(page, first)
+    assert page.startswith("# Benchmarks\n\n## Goals\n\nkept\n\n## Locating a wrong operator\n")
+    assert report.section(page) == first
+    page += "\n## Later\n"
+    again = report.with_section(page, report.locating("| new |\n", "polygraphy 2"))
+    assert again == page.replace("old", "new").replace("polygraphy 1", "polygraphy 2")
+
+
+def test_searches_are_counted() -> None:
+    rows = locating.table(None, 40).splitlines()
+    assert [row.split("|")[1].strip() for row in rows[2:]] == [
+        "chain (32)",
+        "residual (32)",
+        "inception (39)",
+        "towers (33)",
+    ]
+    assert all(row.endswith("| 1.0, 1 | 1 |") for row in rows[2:])
 
 
 def test_memory_of_a_process_is_seen(tmp_path: Path) -> None:
