@@ -6,18 +6,19 @@ Source: msaccucmp's `compare_fusion_op`; which file is whose, `dump_parse/dump.p
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from subcut.analysis.compare.fitting import Side, fit
 from subcut.analysis.compare.further import Wanted, look_further
-from subcut.analysis.compare.rows import Row, shape_text
+from subcut.analysis.compare.rows import Columns, Row, shape_text
 from subcut.analysis.compare.rules import FusedOp, Fusion, NotComparable
 from subcut.analysis.compare.sides import Dumped, explained, read_run, read_truth, side_of, truth_path
+from subcut.analysis.compare.work import Work, extra_truth
 from subcut.analysis.metrics import NAN, Compared, Names, compare_arrays, is_scalar
 from subcut.analysis.sums import Array
+from subcut.compiler.device.dumps.names import escape, unsliced
 from subcut.compiler.device.dumps.slices import WholeTensor
-from subcut.compiler.device.dumps.tree import DumpTree
+from subcut.compiler.device.dumps.tree import OVERFLOWS, DumpTree
 from subcut.compiler.errors import ModelError
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Groups:
+class Groups(Work):
     """A dump tree and ground truth, with the offline model between them."""
 
     fusion: Fusion
@@ -33,10 +34,15 @@ class Groups:
     right: DumpTree
     wanted: Wanted
 
-    def __reduce__(self) -> tuple[object, ...]:
-        """In another process the folders are indexed anew: an index holds hashes, which are that process's own."""
-        folders = (self.left.execution.folder, self.right.execution.folder)
-        return _reopened, (self.fusion, *folders, self.wanted)
+    @property
+    def trees(self) -> list[DumpTree]:
+        """The folders of both sides."""
+        return [self.left, self.right]
+
+    @property
+    def columns(self) -> Columns:
+        """A dump has addresses."""
+        return Columns(left_address=True, right_address=False)
 
     def keys(self) -> list[str]:
         """The pieces of work, in the order of the result."""
@@ -48,6 +54,19 @@ class Groups:
         if len(ops) == 1:
             return [] if ops[0].skipped else self._one(ops[0])
         return self._several(self._chosen(ops) if ops[0].l1 else ops, ops)
+
+    def lost(self, key: str) -> Row:
+        """The row of a group that could not be compared."""
+        ops = self.fusion.groups[key]
+        names = ",".join(op.name for op in ops), ",".join(dict.fromkeys(name for op in ops for name in op.originals))
+        return Row(ops[0].number, ops[0].type, names[0], names[1] or "*")
+
+    def extra(self, rows: list[Row]) -> tuple[list[str], list[str]]:
+        """Dumped operators that the offline model does not have, and ground truth that no row names."""
+        known = {unsliced(escape(op.name)) for op in self.fusion.ops}
+        files = (file.name for file in self.left.files() if file.name.op_name and not file.name.suffix)
+        names = (name for name in files if not {name.base, name.unpartitioned} & known and name.base not in OVERFLOWS)
+        return list(dict.fromkeys(name.base for name in names)), extra_truth(self.right, rows)
 
     def _one(self, op: FusedOp) -> list[Row]:
         right = ",".join(op.originals) or "*"
@@ -139,10 +158,6 @@ class Groups:
         other = Side(golden.array, golden.shape, output.layout, output.shape)
         mine, theirs, shape = fit(op.name, side_of(tensor), other)
         fill(row, mine, theirs, shape, self.wanted)
-
-
-def _reopened(fusion: Fusion, left: Path, right: Path, wanted: Wanted) -> Groups:
-    return Groups(fusion, DumpTree.open(left), DumpTree.open(right), wanted)
 
 
 def fill(row: Row, left: Array, right: Array, shape: tuple[int, ...], wanted: Wanted) -> None:

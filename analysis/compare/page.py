@@ -97,6 +97,8 @@ def _problems(comparison: Comparison) -> str:
     said = [*comparison.problems]
     if comparison.extra:
         said.append(f"ground truth that nothing was compared with: {', '.join(comparison.extra)}")
+    if comparison.extra_left:
+        said.append(f"dumped operators that the offline model does not have: {', '.join(comparison.extra_left)}")
     lines = "".join(f"<li>{_text(problem)}</li>" for problem in said)
     return f"<ul>{lines}</ul>" if lines else ""
 

@@ -14,9 +14,10 @@ from typing import Any
 from subcut.analysis.compare.fitting import restored
 from subcut.analysis.compare.further import Wanted
 from subcut.analysis.compare.groups import fill
-from subcut.analysis.compare.rows import Row, shape_text
+from subcut.analysis.compare.rows import Columns, Row, shape_text
 from subcut.analysis.compare.rules import NotComparable
 from subcut.analysis.compare.sides import Dumped, explained, read_run, read_truth, side_of
+from subcut.analysis.compare.work import Work
 from subcut.analysis.metrics import NAN, Compared
 from subcut.compiler.device.dumps.slices import WholeTensor
 from subcut.compiler.device.dumps.tree import DumpTree, Entry, TruthPath
@@ -31,7 +32,7 @@ def _no_file(name: str, whose: str) -> str:
 
 
 @dataclass
-class Devices:
+class Devices(Work):
     """Two dump trees, operator by operator."""
 
     left: DumpTree
@@ -44,6 +45,23 @@ class Devices:
     def __post_init__(self) -> None:
         self._left, self._right = _entries(self.left), _entries(self.right)
         self._numbers = {name: k for k, name in enumerate(dict.fromkeys((*self._left, *self._right)))}
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Devices, (self.left, self.right, self.wanted)
+
+    @property
+    def trees(self) -> list[DumpTree]:
+        """The folders of both sides."""
+        return [self.left, self.right]
+
+    @property
+    def columns(self) -> Columns:
+        """Dumps have addresses."""
+        return Columns(left_address=True, right_address=True)
+
+    def lost(self, key: str) -> Row:
+        """The row of an operator that could not be compared."""
+        return Row(self._numbers[key], NAN, key, key)
 
     def keys(self) -> list[str]:
         """The pieces of work, in the order of the result: that of the left side's times."""
@@ -129,7 +147,7 @@ def _type(tensor: WholeTensor) -> str:
 
 
 @dataclass
-class Truths:
+class Truths(Work):
     """Two folders of ground truth, tensor by tensor."""
 
     left: DumpTree
@@ -142,6 +160,24 @@ class Truths:
     def __post_init__(self) -> None:
         self._left, self._right = _files(self.left), _files(self.right)
         self._numbers = {name: k for k, name in enumerate(dict.fromkeys((*self._left, *self._right)))}
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Truths, (self.left, self.right, self.wanted)
+
+    @property
+    def trees(self) -> list[DumpTree]:
+        """The folders of both sides."""
+        return [self.left, self.right]
+
+    @property
+    def columns(self) -> Columns:
+        """Files have no addresses."""
+        return Columns(left_address=False, right_address=False)
+
+    def lost(self, key: str) -> Row:
+        """The row of a tensor that could not be compared."""
+        name, _, output = key.rpartition(".")
+        return Row(self._numbers[key], NAN, name, name, f"{name}:output:{output}", original=f"{name}:{output}")
 
     def keys(self) -> list[str]:
         """The pieces of work, in the order of the result."""

@@ -36,6 +36,7 @@ def as_record(comparison: Comparison) -> dict[str, Any]:
         "counts": comparison.counts,
         "rows": [row_record(row) for row in comparison.rows],
         "extra": comparison.extra,
+        "extra_left": comparison.extra_left,
         "problems": comparison.problems,
     }
 

@@ -34,13 +34,12 @@ def is_model(path: Path) -> bool:
 
 @contextmanager
 def run_sides(
-    left: Path, right: Path, running: Running, progress: Progress | None = None
-) -> Generator[tuple[Path, Path], None, None]:
-    """Both sides as folders; those of models are removed in the end. Raises what running a model does."""
+    sides: Sequence[Path], running: Running, progress: Progress | None = None
+) -> Generator[list[Path], None, None]:
+    """All sides as folders; those of models are removed in the end. Raises what running a model does."""
     with ExitStack() as stack:
-        dumps = next((side for side in (left, right) if not is_model(side)), None)
-        made = [side if not is_model(side) else _run(side, dumps, running, progress, stack) for side in (left, right)]
-        yield made[0], made[1]
+        dumps = next((side for side in sides if not is_model(side)), None)
+        yield [side if not is_model(side) else _run(side, dumps, running, progress, stack) for side in sides]
 
 
 def _run(model: Path, dumps: Path | None, running: Running, progress: Progress | None, stack: ExitStack) -> Path:

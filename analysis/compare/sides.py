@@ -12,6 +12,7 @@ from subcut.analysis.compare.rules import NotComparable
 from subcut.compiler.device.dumps.slices import WholeTensor, combine
 from subcut.compiler.device.dumps.tree import DumpTree
 from subcut.compiler.device.layouts import LayoutError, decode
+from subcut.compiler.device.layouts.elements import Bytes
 from subcut.compiler.errors import ModelError, user_error
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class Golden:
     shape: tuple[int, ...]
 
 
-def open_side(path: Path, likely: tuple[str, ...] = ()) -> DumpTree:
+def open_side(path: str | Path, likely: tuple[str, ...] = ()) -> DumpTree:
     """Index a side. Raises UserError where it holds both kinds of files, or none."""
     tree = DumpTree.open(path, likely=likely)
     if tree.counts["dump"] and tree.counts["truth"]:
@@ -83,18 +84,21 @@ def real(path: Path) -> str:
 def side_of(tensor: WholeTensor) -> Side:
     """A stored tensor's numbers. Raises NotComparable where they cannot be read."""
     like = tensor.like
-    if 0 in tensor.shape:
-        import numpy as np
+    data = b"" if 0 in tensor.shape else tensor.buffer().data
+    array = numbers(data, like.type_name, tensor.shape)
+    return Side(array, tensor.shape, like.layout, tuple(like.original_shape or ()), like.group)
 
-        array: Any = np.zeros(0)
-    else:
-        try:
-            array = decode(tensor.buffer().data, like.type_name, tensor.shape)
-        except LayoutError as error:
-            raise NotComparable(note=str(error)) from None
-    kind = "float32" if like.type_name == "BF16" else "float64" if like.type_name in _LOW else None
-    flat = array.reshape(-1) if kind is None else array.reshape(-1).astype(kind)
-    return Side(flat, tensor.shape, like.layout, tuple(like.original_shape or ()), like.group)
+
+def numbers(buffer: Bytes, type_name: str, shape: tuple[int, ...]) -> Any:
+    """Bytes as a flat array, in a type that numpy has. Raises NotComparable where they are none of numbers."""
+    import numpy as np
+
+    try:
+        array: Any = np.zeros(0) if 0 in shape else decode(buffer, type_name, shape)
+    except LayoutError as error:
+        raise NotComparable(note=str(error)) from None
+    kind = "float32" if type_name == "BF16" else "float64" if type_name in _LOW else None
+    return array.reshape(-1) if kind is None else array.reshape(-1).astype(kind)
 
 
 def truth_path(tree: DumpTree, name: str, index: int) -> Path:

@@ -6,6 +6,8 @@ subcut compare dumps net.onnx --om net.om                # the model is run, on 
 subcut compare dumps net.onnx --om net.om --precision fp16          # judged by what fp16 must cost
 subcut compare dumps other_dumps                         # two devices, by names of operators
 subcut compare golden other_golden                       # two folders of .npy
+subcut compare net.onnx --om net.om --answer output_0.bin           # what the device answered, without dumps
+subcut compare dumps golden --om net.om --executor dask://host:8786 # on a Dask cluster
 
 Ten metrics a tensor, as the vendor's accuracy tool defines and prints them. What is missing, or does not fit, is said
 and counted, and the rest is compared. The exit code is 1 when a tensor is beyond the limits, or nothing was compared.
@@ -18,6 +20,8 @@ import json
 import math
 import os
 import sys
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,10 +39,20 @@ _SHOWN = ("CosineSimilarity", "RelativeEuclideanDistance", "MaxAbsoluteError", "
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("left", metavar="LEFT", type=Path, help="what is judged: dumps, .npy files, or a model")
-    parser.add_argument("right", metavar="RIGHT", type=Path, help="what it is held against: the same kinds")
+    parser.add_argument(
+        "left", metavar="LEFT", type=Path, help="what is judged: dumps, .npy files, or a model; not with `--answer`"
+    )
+    parser.add_argument("right", metavar="RIGHT", type=Path, nargs="?", help="what it is held against: the same kinds")
     device = parser.add_argument_group("device")
     device.add_argument("--om", type=Path, metavar="FILE", help="the offline model, or its JSON: what each tensor is")
+    device.add_argument(
+        "--answer",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="what the device answered, per output of the whole model: .bin or .npy; it is the left side then",
+    )
     device.add_argument("--quant", type=Path, metavar="FILE", help="AMCT's quantisation information, `*_quant.json`")
     model = parser.add_argument_group("running", "where a side is a model")
     model.add_argument(
@@ -73,7 +87,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     result.add_argument("-o", "--output", type=Path, metavar="DIR", help="the folder to make, with all results")
     result.add_argument("--force", action="store_true", help="replace an existing result folder")
     result.add_argument("--worst", type=_number, default=10, metavar="N", help="tensors to print (default: 10)")
-    result.add_argument("-j", "--jobs", type=_number, default=os.cpu_count() or 1, help="processes")
+    result.add_argument("-j", "--jobs", type=_number, default=os.cpu_count() or 1, help="processes on this machine")
+    result.add_argument(
+        "--executor",
+        default="processes",
+        metavar="WHERE",
+        help="who compares: `serial`, `processes` (default), `dask` on this machine, or `dask://host:port`",
+    )
     talk = result.add_mutually_exclusive_group()
     talk.add_argument("--json", action="store_true", help="print everything as JSON")
     talk.add_argument("-q", "--quiet", action="store_true", help="print nothing but the exit code says it")
@@ -81,15 +101,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Compare; 1 when a tensor is beyond the limits."""
+    if args.answer and args.right is None:
+        args.left, args.right = None, args.left
+    elif args.answer or args.right is None:
+        what = "RIGHT is missing" if args.right is None else "the answer is the left side: give RIGHT only"
+        raise user_error("bad-arguments", what, help="`subcut compare LEFT RIGHT`, or `RIGHT --answer FILE`")
     if args.output is None:
         found = _compared(args)
     else:
-        with ResultFolder(args.output, force=args.force, sources=[args.left, args.right]) as temp:
+        with ResultFolder(args.output, force=args.force, sources=_sides(args)) as temp:
             found = _compared(args)
             _write(temp, args, found)
     _print(args, found)
     counts = found.counts
     return 1 if counts["bad"] or not counts["ok"] else 0
+
+
+def _sides(args: argparse.Namespace) -> list[Path]:
+    return [side for side in (args.left, args.right) if side is not None]
 
 
 def _compared(args: argparse.Namespace) -> Comparison:
@@ -99,19 +128,31 @@ def _compared(args: argparse.Namespace) -> Comparison:
     wanted = Wanted(args.further, args.output is not None, args.rtol, args.atol)
     running = Running(args.inputs, args.seed, args.weights, args.om, args.quant)
     jobs = max(args.jobs, 1)
-    with Bar(args.quiet or args.json) as bar:
-        bar.stage("running")
-        with run_sides(args.left, args.right, running, bar.advance) as (left, right):
+    hidden = args.quiet or args.json
+    with ExitStack() as stack:
+        with Bar(hidden) as bar:
+            bar.stage("running")
+            sides = stack.enter_context(run_sides(_sides(args), running, bar.advance))
+            left, right = (None, *sides)[-2:]
+            assert right is not None
+        with Bar(hidden, counts=True) as bar:
             bar.stage("comparing")
-
-            def done(number: int, count: int) -> None:
-                bar.advance(1, count if number == 1 else 0)
-
-            found = compare(left, right, om=args.om, quantised=args.quant, wanted=wanted, jobs=jobs, done=done)
+            found = compare(
+                left,
+                right,
+                om=args.om,
+                answers=args.answer,
+                quantised=args.quant,
+                wanted=wanted,
+                jobs=jobs,
+                executor=args.executor,
+                done=partial(bar.reach, "comparing"),
+            )
             if args.precision is not None:
+                bar.stage(f"emulating in {args.precision}")
                 _judge(args, found, right)
-            _note_random(args, found, right)
-            return found
+        _note_random(args, found, right)
+        return found
 
 
 def _judge(args: argparse.Namespace, found: Comparison, golden: Path) -> None:
@@ -156,7 +197,8 @@ def _write(folder: Path, args: argparse.Namespace, found: Comparison) -> None:
     from subcut.analysis.compare.report import write_report
     from subcut.compiler.manifest import text
 
-    about = {"left": str(args.left), "right": str(args.right)}
+    left = ", ".join(map(str, args.answer)) if args.left is None else str(args.left)
+    about = {"left": left, "right": str(args.right)}
     if args.om is not None:
         about["om"] = str(args.om)
     files = write_report(folder, found, about)

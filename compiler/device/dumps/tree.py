@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from subcut.compiler.device.dumps.executions import LEVELS, Execution, choose, discover
@@ -26,7 +26,7 @@ from subcut.compiler.errors import ModelError, user_error
 
 OVERFLOW = "Node_OpDebug"
 """The operator that overflow files are named after."""
-_OVERFLOWS = (OVERFLOW, "Node_Opdebug")
+OVERFLOWS = (OVERFLOW, "Node_Opdebug")
 """As the runtime writes it, and as its documents do."""
 IGNORED = 10_000
 """How many names of files that are no dumps are kept; all are counted."""
@@ -120,6 +120,11 @@ class DumpTree:
         tree._index()
         return tree
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """In another process the folder is indexed anew: an index holds hashes, which are that process's own."""
+        execution = replace(self.execution, folder=self.execution.folder.absolute())
+        return _indexed, (self.root, execution)
+
     def find(self, op_name: str, *, op_type: str | None = None, suffix: str = "", exact: bool = True) -> list[Entry]:
         """What was dumped of an operator, the newest run last; nothing where there is no file.
 
@@ -138,7 +143,7 @@ class DumpTree:
 
     def overflows(self) -> list[Entry]:
         """The files that tell of overflows, one an entry, the newest last."""
-        files = [file for name in _OVERFLOWS for file in self._files(name, None, "")]
+        files = [file for name in OVERFLOWS for file in self._files(name, None, "")]
         return [Entry((file,)) for file in sorted(files, key=lambda file: file.name.order)]
 
     def exceptions(self) -> list[Entry]:
@@ -221,7 +226,7 @@ class DumpTree:
         """Index a name; false where it is none of a dump."""
         operator = ordinary_operator(text)
         if operator is not None:
-            self.counts["overflow" if operator in _OVERFLOWS else "dump"] += 1
+            self.counts["overflow" if operator in OVERFLOWS else "dump"] += 1
             self._dumps.add(text, operator)
             return True
         name = parse_name(text)
@@ -255,6 +260,12 @@ class DumpTree:
                     self.problems.append(f"`{text}` looks like a hashed name, and {FILE} does not explain it")
 
 
+def _indexed(root: Path, execution: Execution) -> DumpTree:
+    tree = DumpTree(root, [execution], execution)
+    tree._index()
+    return tree
+
+
 def _truth_key(name: TruthName) -> str:
     return f"{escape(name.op_name)}.{name.output}"
 
@@ -265,7 +276,7 @@ def _kind(name: FileName) -> str | None:
         return "statistics" if name.suffix == _STATISTICS else None
     if not name.op_name:
         return "exception"
-    return "overflow" if name.op_name in _OVERFLOWS else "dump"
+    return "overflow" if name.op_name in OVERFLOWS else "dump"
 
 
 def _grouped(files: list[DumpPath]) -> list[Entry]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,7 @@ def test_json(run: tuple[Emulated, Path]) -> None:
 def test_processes_say_the_same(run: tuple[Emulated, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     made, golden = run
     alone = compare(made.dumps, golden, om=made.om, jobs=1)
-    monkeypatch.setattr("subcut.analysis.compare.run._FEW", 0)
+    monkeypatch.setattr("subcut.analysis.compare.executors._FEW", 0)
     done: list[tuple[int, int]] = []
     together = compare(made.dumps, golden, om=made.om, jobs=2, done=lambda n, count: done.append((n, count)))
     assert together.csv == alone.csv
@@ -63,7 +64,7 @@ def test_processes_say_the_same(run: tuple[Emulated, Path], monkeypatch: pytest.
 
 def test_processes_compare_devices_and_truth(run: tuple[Emulated, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     made, golden = run
-    monkeypatch.setattr("subcut.analysis.compare.run._FEW", 0)
+    monkeypatch.setattr("subcut.analysis.compare.executors._FEW", 0)
     for side in (made.dumps, golden):
         found = compare(side, side, jobs=2)
         assert found.counts["ok"] == found.counts["rows"] > 10
@@ -127,6 +128,30 @@ def test_a_damaged_dump_is_one_row(run: tuple[Emulated, Path], tmp_path: Path) -
     assert row.verdict == "not compared"
     assert "pool1" in row.note
     assert len(found.rows) == len(before.rows) - 1
+
+
+def test_what_neither_side_asks_for_is_extra(run: tuple[Emulated, Path], tmp_path: Path) -> None:
+    made, golden = run
+    dumps = shutil.copytree(made.dumps, tmp_path / "dumps")
+    [pool] = dumps.glob("*.pool1.*")
+    shutil.copy(pool, dumps / pool.name.replace(".pool1.", ".pool9."))
+    assert compare(made.dumps, golden, om=made.om).extra_left == []
+    found = compare(dumps, golden, om=made.om)
+    assert found.extra_left == ["pool9"]
+    assert found.counts["extra on the left"] == 1
+    done = subcut("compare", dumps, golden, "--om", made.om, "-o", tmp_path / "out", code=1)
+    assert "1 extra on the left" in done.stdout
+    assert "the offline model does not have: pool9" in (tmp_path / "out/report.html").read_text()
+
+
+def test_both_sides_are_models() -> None:
+    given = ["--inputs", DIGITS / "samples.npz", "--json"]
+    record = json.loads(subcut("compare", digits("onnx"), digits("onnx"), *given).stdout)
+    assert record["counts"]["ok"] == record["counts"]["rows"] == 18
+    other = json.loads(subcut("compare", digits("onnx"), digits("prototxt"), *given, code=None).stdout)
+    rows = {row["original"]: row for row in other["rows"]}
+    assert rows["conv1:0"]["verdict"] == rows["pool1:0"]["verdict"] == "ok"
+    assert rows["scale_conv1:0"]["missing"] == "left"  # in the ONNX model it is a part of its neighbour
 
 
 def test_a_side_is_a_model(run: tuple[Emulated, Path], tmp_path: Path) -> None:
