@@ -256,6 +256,9 @@ function ownerIn(graph, key) {
   return found ? Number(found[0]) : -1;
 }
 
+/** A picture of fewer nodes than this says nothing: more is opened, whatever it costs. */
+const TOO_FEW = 12;
+
 /**
  * What to open at first: scopes from the outside inwards while what is drawn stays within the budget.
  *
@@ -264,20 +267,23 @@ function ownerIn(graph, key) {
  * @returns {Set<string>}
  */
 export function defaultOpen(graph, budget = 400) {
-  const hidden = hiddenConstants(graph);
   const { paths, parent } = graph.scopes;
-  const { things } = contents(graph, hidden);
+  const { things } = contents(graph, hiddenConstants(graph));
   const depth = new Int32Array(paths.length);
   for (let scope = 1; scope < paths.length; scope++) depth[scope] = depth[parent[scope]] + 1;
-  const byDepth = Array.from(paths.keys()).sort((a, b) => depth[a] - depth[b] || a - b);
+  const groups = Array.from(paths.keys()).filter((scope) => scope > 0 && things[scope] > 1);
+  groups.sort((a, b) => depth[a] - depth[b] || a - b);
   /** @type {Set<string>} */
   const open = new Set();
+  const within = (/** @type {number} */ scope) => {
+    let outer = parent[scope];
+    while (outer !== 0 && things[outer] < 2) outer = parent[outer];
+    return outer === 0 || open.has(paths[outer]);
+  };
   let drawn = things[0];
-  for (const scope of byDepth) {
-    if (scope === 0 || things[scope] < 2) continue;
-    const outer = parent[scope];
-    const within = outer === 0 || things[outer] < 2 || open.has(paths[outer]);
-    if (!within || drawn + things[scope] > budget) continue;
+  for (const scope of groups) {
+    const fits = drawn + things[scope] <= budget || drawn < TOO_FEW;
+    if (!fits || !within(scope)) continue;
     open.add(paths[scope]);
     drawn += things[scope];
   }

@@ -1,0 +1,160 @@
+/**
+ * The layout of a view: containers from the inside out, then places in the whole picture.
+ *
+ * Runs without a page, in time that grows with the size of the graph, and never calls itself: depth is no limit.
+ *
+ * @module
+ * @typedef {import('./types.js').Layout} Layout
+ * @typedef {import('./types.js').LayoutInput} LayoutInput
+ * @typedef {import('./types.js').View} View
+ * @typedef {import('./solve.js').Solved} Solved
+ */
+
+import { Hierarchy } from './hierarchy.js';
+import { Memory } from './memory.js';
+import { isContainer } from './nodes.js';
+import { PIN } from './rank.js';
+import { joinRoutes } from './routes.js';
+import { solveLevel } from './solve.js';
+
+const PAD = 18;
+
+/**
+ * @param {View} view
+ * @returns {LayoutInput}
+ */
+export function layoutInput({ count, parent, kind, w, h, edges }) {
+  const container = kind.map((k) => (isContainer(k) ? 1 : 0));
+  return { count, parent, container, w, h, from: edges.from, to: edges.to, tensor: edges.tensor };
+}
+
+/**
+ * A container with what is in it: nodes, then ports.
+ *
+ * @typedef {object} Filled
+ * @property {Solved} solved
+ * @property {Int32Array} children
+ * @property {Int32Array} pieces
+ */
+
+/** Lays out every level of a hierarchy. */
+class Solver {
+  /**
+   * @param {LayoutInput} input
+   * @param {Memory} memory
+   */
+  constructor(input, memory) {
+    this.input = input;
+    this.memory = memory;
+    this.hierarchy = new Hierarchy(input);
+    this.w = input.w.slice();
+    this.h = input.h.slice();
+    const { container, exit } = this.hierarchy.ports;
+    /** x of each port from the middle of its container. */
+    this.portX = new Float64Array(container.length);
+    this.exit = exit;
+    /** Item of each node and port in its level. */
+    this.local = new Int32Array(input.count + container.length);
+    this.tensorOf = new Int32Array(input.tensor.reduce((most, tensor) => Math.max(most, tensor), -1) + 1).fill(-1);
+    /** @type {Map<number, Filled>} */
+    this.filled = new Map();
+  }
+
+  run() {
+    for (let node = this.input.count - 1; node >= 0; node--) if (this.input.container[node]) this.solve(node);
+    return this.solve(-1);
+  }
+
+  /** @param {number} container or -1 for the outermost level */
+  solve(container) {
+    const { hierarchy, input } = this;
+    const children = Hierarchy.of(hierarchy.childrenOf, container);
+    const ports = container < 0 ? new Int32Array(0) : Hierarchy.of(hierarchy.portsOf, container);
+    const pieces = Hierarchy.of(hierarchy.piecesOf, container);
+    const title = container < 0 ? 0 : input.h[container];
+    const borders = { above: title + PAD, below: PAD };
+    const solved = solveLevel(this.levelInput(children, ports, pieces), borders, this.memory);
+    this.filled.set(container, { solved, children, pieces });
+    if (container < 0) return solved;
+    this.w[container] = Math.max(input.w[container], solved.width + 2 * PAD);
+    this.h[container] = title + solved.height + 2 * PAD;
+    for (let k = 0; k < ports.length; k++) this.portX[ports[k]] = solved.x[children.length + k];
+    return solved;
+  }
+
+  /**
+   * @param {Int32Array} children
+   * @param {Int32Array} ports
+   * @param {Int32Array} pieces
+   */
+  levelInput(children, ports, pieces) {
+    const { input, local, portX } = this;
+    const all = this.hierarchy.pieces;
+    const nodes = children.length;
+    const pins = new Uint8Array(nodes + ports.length);
+    for (let k = 0; k < nodes; k++) local[children[k]] = k;
+    for (let k = 0; k < ports.length; k++) {
+      local[input.count + ports[k]] = nodes + k;
+      pins[nodes + k] = this.exit[ports[k]] ? PIN.last : PIN.first;
+    }
+    const { tensor, tensors } = this.numberTensors(pieces);
+    return {
+      nodes,
+      w: Float64Array.from(children, (node) => this.w[node]),
+      h: Float64Array.from(children, (node) => this.h[node]),
+      pins,
+      from: Int32Array.from(pieces, (piece) => local[all.from[piece]]),
+      to: Int32Array.from(pieces, (piece) => local[all.to[piece]]),
+      tensor,
+      tensors,
+      fromX: Float64Array.from(pieces, (piece) => (all.fromPort[piece] < 0 ? 0 : portX[all.fromPort[piece]])),
+      toX: Float64Array.from(pieces, (piece) => (all.toPort[piece] < 0 ? 0 : portX[all.toPort[piece]])),
+    };
+  }
+
+  /** Tensors by the order in which a level's pieces name them. @param {Int32Array} pieces */
+  numberTensors(pieces) {
+    const of = this.hierarchy.pieces.tensor;
+    let tensors = 0;
+    const tensor = new Int32Array(pieces.length);
+    for (let k = 0; k < pieces.length; k++) {
+      const number = of[pieces[k]];
+      if (this.tensorOf[number] < 0) this.tensorOf[number] = tensors++;
+      tensor[k] = this.tensorOf[number];
+    }
+    for (const piece of pieces) this.tensorOf[of[piece]] = -1;
+    return { tensor, tensors };
+  }
+}
+
+/**
+ * @param {LayoutInput} input
+ * @param {Memory} [memory] of earlier layouts, which makes this one quicker
+ * @returns {Layout}
+ */
+export function layout(input, memory = new Memory()) {
+  const solver = new Solver(input, memory);
+  const outer = solver.run();
+  const { count, container } = input;
+  const x = new Float64Array(count);
+  const y = new Float64Array(count);
+  const layer = new Int32Array(count);
+  /** Middle and top of the inside of each level. @type {Map<number, {x: number, y: number}>} */
+  const origins = new Map([[-1, { x: 0, y: 0 }]]);
+  const put = (/** @type {number} */ level) => {
+    const { solved, children } = /** @type {Filled} */ (solver.filled.get(level));
+    const origin = /** @type {{x: number, y: number}} */ (origins.get(level));
+    for (let i = 0; i < children.length; i++) {
+      const node = children[i];
+      x[node] = origin.x + solved.x[i] - solver.w[node] / 2;
+      y[node] = origin.y + solved.y[i];
+      layer[node] = solved.level.rank[i];
+      if (container[node]) origins.set(node, { x: origin.x + solved.x[i], y: y[node] + input.h[node] + PAD });
+    }
+  };
+  put(-1);
+  for (let node = 0; node < count; node++) if (container[node]) put(node);
+  const routes = joinRoutes(solver.hierarchy, solver.filled, origins);
+  const bounds = { x: -outer.width / 2, y: 0, w: outer.width, h: outer.height };
+  return { x, y, w: solver.w, h: solver.h, layer, ...routes, edgePieces: solver.hierarchy.edgePieces, bounds };
+}
