@@ -21,6 +21,7 @@ KINDS = {
     "nan": "the first number of its result is no number",
     "overflow": "its result leaves the range of 16 bits and is saturated; the device reports an overflow",
     "layout": "it takes what it reads for NHWC where it is NCHW, or the other way round",
+    "drift": "its result is a unit and a half in the last place too large: less than its precision may cost",
     "int8": "it multiplies 8-bit numbers although the rest has 16 bits",
 }
 """Every fault, and what it does."""
@@ -60,12 +61,14 @@ class Fault:
         """What the faulty operator gives out in place of its result."""
         import numpy as np
 
-        if self.kind not in ("scale", "zero", "nan", "overflow"):
+        if self.kind not in ("scale", "drift", "zero", "nan", "overflow"):
             return array
         if not is_real(array) or not array.size:
             raise self._refused("its result holds no real numbers")
         if self.kind == "scale":
             return precision.rounded(array * np.float32(1.5))
+        if self.kind == "drift":
+            return precision.rounded(array * np.float32(1 + 1.5 * precision.step))
         if self.kind == "zero":
             return np.zeros_like(array)
         if self.kind == "nan":

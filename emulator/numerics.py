@@ -35,6 +35,11 @@ class Precision:
         """The largest finite number."""
         return 65504.0 if self.element == "f16" else 3.3895313892515355e38
 
+    @property
+    def step(self) -> float:
+        """The distance from 1 to the next number."""
+        return 2.0**-10 if self.element == "f16" else 2.0**-7
+
     def stored(self, array: Array) -> Array:
         """Real numbers in the device's type, saturated as the device does; others unchanged."""
         import numpy as np

@@ -7,11 +7,12 @@ from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from subcut.analysis.golden import Request, golden
-from subcut.analysis.locate.dump.distance import distance
+from subcut.analysis.locate.dump.distance import Distance, distance
 from subcut.analysis.locate.dump.judging import CULPRIT, FACTOR, OK, PRECISIONS, Judge, Judged
 from subcut.analysis.locate.dump.rounding import Rounding
 from subcut.analysis.locate.dump.tensors import DeviceTensors, Truth
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     import numpy as np
 
     Array = np.ndarray[Any, Any]
+
+MOST_SUSPECTS = 8
+"""Tensors before which windows are looked for, at most."""
 
 Announce = Callable[[str], None]
 Progress = Callable[[str, int, int], None]
@@ -215,51 +219,76 @@ class _Locating:
         return Evidence(self.model, fed, stored, dict(zip(unit.outputs, right, strict=True)))
 
     def _together(self, found: Found) -> None:
-        """The smallest window before the first tensor whose error is more than all before it must cost."""
-        bad = self._first_bad(found)
-        if bad is None:
-            return
-        before = self.borders.ancestors(bad.unit, self.units)
+        """The smallest window before a tensor whose error is more than all before it must cost."""
+        weights = {row.unit.name: row.own.euclidean for row in found.rows if row.own is not None}
+        for row in islice(self._suspects(found), MOST_SUSPECTS):
+            before = self.borders.ancestors(row.unit, self.units, weights)
+            if self._window(found, row, before):
+                return
+
+    def _window(self, found: Found, bad: Judged, before: Sequence[Unit]) -> bool:
+        """Look for the smallest number of last units of `before` that are wrong together."""
         tests: dict[int, Judged] = {}
 
         def fails(count: int) -> bool:
             self.progress(f"the last {count} of {len(before)} units together", 0, 1)
-            row = self._judged(merged(before[-count:], bad.unit, self.borders.order))
-            tests[count] = row
-            return row.verdict == CULPRIT
+            tests[count] = self._judged(merged(before[-count:], bad.unit, self.borders.order))
+            return tests[count].verdict == CULPRIT
 
         count, found.tests = gallop(len(before), fails)
-        if count is not None:
-            found.judged, found.answer, found.bound = tests[count], tests[count].unit, worst_case(count)
+        if count is None:
+            return False
+        found.judged, found.bound = tests[count], worst_case(count)
+        between = self.borders.between(before[-count], before[-count:])
+        if len(between) < count:  # without what lies beside the way from the first to the last
+            narrow = self._judged(merged(between, bad.unit, self.borders.order))
+            found.tests += 1
+            found.judged = narrow if narrow.verdict == CULPRIT else found.judged
+        found.answer = found.judged.unit
+        return True
 
     def _judged(self, unit: Unit) -> Judged:
         """The worst tensor of a window."""
         rows = self.judge.judge(unit)
         return next((row for row in rows if row.verdict == CULPRIT), rows[0])
 
-    def _first_bad(self, found: Found) -> Judged | None:
-        """The first tensor that is farther from the original's than a run in this precision is, all in all."""
+    def _suspects(self, found: Found) -> Iterator[Judged]:
+        """Tensors that are farther from the original's than a run in this precision is, all in all.
+
+        First those that are beyond the limit, in order: the window of all before them fails. Then those whose own error
+        is beyond half of its limit, and those that are beyond half of the limit all in all, the worst first: roundings
+        scatter less than that.
+        """
         rows = {row.value: row for row in found.rows}
+        less: list[tuple[float, Judged]] = []
+        for value, cost in self._costs():
+            row = rows[value]
+            if row.verdict != OK or row.total is None or value.name in found.inherited or not cost.is_finite:
+                continue
+            times = row.total.euclidean / max(cost.euclidean, self.judge.least)
+            if times > self.judge.factor:
+                yield row
+            elif times > self.judge.factor / 2:
+                less.append((times, row))
+        yield from (row for row in found.rows if row.own and row.limit and row.own.euclidean > row.limit.euclidean / 2)
+        less.sort(key=lambda pair: pair[0], reverse=True)
+        yield from (row for _, row in less)
+
+    def _costs(self) -> Iterator[tuple[Value, Distance]]:
+        """What a run in this precision costs, in order: how far each stored tensor of it is from the original's."""
         values: dict[Value, Array] = {}
         left = Counter(value for unit in self.units for value in unit.inputs)
         for number, unit in enumerate(self.units):
             self.progress("what the precision must cost", number, len(self.units))
             for value, array in self._rounded(unit, values):
                 values[value] = array
-                row, right = rows[value], self.truth.find(value)
-                if row.verdict != OK or row.total is None or right is None or value.name in found.inherited:
-                    continue
-                limit = distance(array, right).times(self.judge.factor, self.judge.least)
-                if limit.is_finite and row.total.beyond(limit):
-                    row.note = (
-                        f"{row.total.euclidean:.3g} off, and {limit.euclidean:.3g} is what {self.precision} may cost"
-                    )
-                    return row
+                right = self.truth.find(value)
+                if right is not None and right.shape == array.shape:
+                    yield value, distance(array, right)
             for value in unit.inputs:
                 left[value] -= 1
                 if not left[value]:
                     values.pop(value, None)
-        return None
 
     def _rounded(self, unit: Unit, values: Mapping[Value, Array]) -> Iterable[tuple[Value, Array]]:
         """A unit in this precision, on what came before it in this precision; on the original's numbers elsewhere."""
@@ -271,7 +300,8 @@ class _Locating:
             feeds[value] = array
         coarse = self.precision == "int8"
         try:
-            return list(zip(unit.outputs, self.judge.rounding.run(unit.ops, feeds, unit.outputs, coarse), strict=True))
+            made = self.judge.rounding.run(unit.ops, feeds, unit.outputs, coarse=coarse)
+            return list(zip(unit.outputs, made, strict=True))
         except UserError:
             return ()
 

@@ -33,11 +33,24 @@ class Rounding:
         self.pieces = pieces
         self.precision = PRECISIONS[precision]
         self.statics = Statics(model.main.ops, pieces)
+        self._random: np.random.Generator | None = None
 
     def run(
-        self, ops: Sequence[Op], feeds: Mapping[Value, Array], fetch: Sequence[Value], coarse: bool = False
+        self,
+        ops: Sequence[Op],
+        feeds: Mapping[Value, Array],
+        fetch: Sequence[Value],
+        *,
+        coarse: bool = False,
+        seed: int = 0,
     ) -> list[Array]:
-        """What `fetch` is where `ops`, in an order of execution, start from `feeds`. `coarse`: the cube in 8 bits."""
+        """What `fetch` is where `ops`, in an order of execution, start from `feeds`. `coarse`: the cube in 8 bits.
+
+        `seed` 0 rounds to the nearest, others by chance to one of the two nearest.
+        """
+        import numpy as np
+
+        self._random = np.random.default_rng(seed) if seed else None
         known = {value: self.precision.rounded(array) for value, array in feeds.items()}
         left = Counter(value for op in ops for value in op.reads())
         for op in ops:
@@ -57,7 +70,13 @@ class Rounding:
             given[value] = _through_8_bits(array) if eight_bits and is_real(array) else array
         wanted = [value for value in op.results if value.name]
         made = self.pieces.run(given, wanted, self._blobs(op, eight_bits))
-        return {value: self.precision.rounded(array) for value, array in zip(wanted, made, strict=True)}
+        return {value: self._rounded(array) for value, array in zip(wanted, made, strict=True)}
+
+    def _rounded(self, array: Array) -> Array:
+        if self._random is None or not is_real(array):
+            return self.precision.rounded(array)
+        shift = self._random.uniform(-0.5, 0.5, array.shape) * self.precision.step
+        return self.precision.rounded((array * (1 + shift)).astype(array.dtype))
 
     def _stored(self, op: Op, value: Value) -> Array:
         array = self.statics.array(value)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+import heapq
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 
 from subcut.compiler.alignment.twin import Twin
 from subcut.compiler.ir.constants import is_constant
 from subcut.compiler.ir.graph import Model, Op, Value, topological
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Unit:
     """Operators that lie between stored tensors: those of a fused operator, or more where dumps are missing."""
 
@@ -86,18 +89,49 @@ class Borders:
         read = dict.fromkeys(value for op in ordered for value in op.reads() if value in inputs)
         return ordered, tuple(read)
 
-    def ancestors(self, unit: Unit, units: Iterable[Unit]) -> list[Unit]:
-        """The units that `unit` depends on, in order, itself the last."""
+    def between(self, first: Unit, units: Sequence[Unit]) -> list[Unit]:
+        """Of `units`, in order, those that depend on `first`, itself included."""
+        made = set(first.outputs)
+        found = [first]
+        for unit in units:
+            if unit is not first and any(value in made for value in unit.inputs):
+                found.append(unit)
+                made |= set(unit.outputs)
+        return found
+
+    def ancestors(self, unit: Unit, units: Iterable[Unit], weights: Mapping[str, float]) -> list[Unit]:
+        """The units that `unit` depends on, in an order of execution, itself the last.
+
+        Among the many orders it is the one in which those with large `weights` (by name) come late: so that the last
+        few are those that matter.
+        """
         makers = {value: one for one in units for value in one.outputs}
-        found = {id(unit): unit}
-        todo = [unit]
-        while todo:
-            for value in todo.pop().inputs:
-                maker = makers.get(value)
-                if maker is not None and id(maker) not in found:
-                    found[id(maker)] = maker
-                    todo.append(maker)
-        return [one for one in units if id(one) in found]
+        needed = _closure(unit, makers)
+        read = [dict.fromkeys(makers[value] for value in one.inputs if value in makers) for one in needed]
+        left = Counter(maker for makers in read for maker in makers)
+        order: list[Unit] = []
+        numbers = count()
+        ready = [(0.0, next(numbers), unit)]
+        while ready:
+            one = heapq.heappop(ready)[2]
+            order.append(one)
+            for maker in dict.fromkeys(makers[value] for value in one.inputs if value in makers):
+                left[maker] -= 1
+                if not left[maker]:
+                    heapq.heappush(ready, (-weights.get(maker.name, 0.0), next(numbers), maker))
+        return order[::-1]
+
+
+def _closure(unit: Unit, makers: Mapping[Value, Unit]) -> dict[Unit, None]:
+    found = {unit: None}
+    todo = [unit]
+    while todo:
+        for value in todo.pop().inputs:
+            maker = makers.get(value)
+            if maker is not None and maker not in found:
+                found[maker] = None
+                todo.append(maker)
+    return found
 
 
 def merged(units: Iterable[Unit], last: Unit, order: dict[Op, int]) -> Unit:
