@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from subcut.compiler.errors import UserError
+from subcut.compiler.errors import UserError, user_error
 from subcut.compiler.export import default_folder, load, save
 from subcut.compiler.formats import ReadOptions, WriteOptions
 from subcut.compiler.ir.graph import Model
@@ -76,6 +76,13 @@ def make(order: Order, telling: Telling, timing: Timing | None = None) -> Made:
     with timing.phase("write"):
         manifest, folder = _write(model, order, telling)
     return Made(model, manifest, folder)
+
+
+def folder_name(name: str) -> str:
+    """The name of a cut as a folder: it must be one, inside the output folder. Raises UserError."""
+    if not name or name in (".", "..") or "/" in name or "\\" in name or "\0" in name:
+        raise user_error("bad-name", f"`{name}` cannot be the name of a folder", help='name the cut: `as "stage2"`')
+    return name
 
 
 def _write(model: Model, order: Order, telling: Telling) -> tuple[dict[str, Any], Path]:

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import traceback
 from collections.abc import Awaitable, Callable, Collection
+from functools import partial
 from typing import Any, cast
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from subcut.compiler.errors import ModelError, SubcutError, UserError
-from subcut.viewer.session import Session, Shown
+from subcut.compiler.errors import SubcutError
+from subcut.viewer.answers import BadRequest, refusal
+from subcut.viewer.asked import Asked
+from subcut.viewer.events import Events
+from subcut.viewer.jobs import Busy, Jobs, started, told
+from subcut.viewer.questions import Questions
+from subcut.viewer.session import Session
 from subcut.viewer.web_files import TYPES, web_files
 
 Answer = Callable[[Request], Awaitable[Response]]
+Question = Callable[[Asked], Any]
+CONFLICTS = ("file-exists", "busy")
+"""Codes of refusals that a second try may turn."""
 
 
 class App:
@@ -25,23 +35,39 @@ class App:
     def __init__(self, session: Session) -> None:
         self.session = session
         self.files = web_files()
-        self.answers: dict[str, Answer] = {
-            "/api/session": self._get(lambda _: session.about()),
-            "/api/graph": self._post(self._graph),
+        self.events = Events()
+        self.jobs = Jobs(self.events)
+        self.questions = questions = Questions(session)
+        self._inference: asyncio.Task[None] | None = None
+        self._gets: dict[str, Answer] = {
+            "/api/session": partial(self._ask, lambda _: session.about()),
+            "/api/report": partial(self._ask, questions.report),
+            "/api/events": self._follow,
         }
-        self._gets = {"/api/session", "/api/events", "/api/report"}
+        self._posts: dict[str, Answer] = {
+            "/api/graph": self._graph,
+            "/api/op": partial(self._ask, questions.op),
+            "/api/select": partial(self._ask, questions.select),
+            "/api/compose": partial(self._ask, questions.compose),
+            "/api/search": partial(self._ask, questions.search),
+            "/api/save": partial(self._ask, questions.save),
+            "/api/export": partial(self._work, questions.export),
+            "/api/verify": partial(self._work, lambda asked: questions.verify(asked, self.jobs.exported)),
+            "/api/cancel": self._cancel,
+        }
+        self._answers = {**self._gets, **self._posts}
 
     @property
     def methods(self) -> dict[str, Collection[str]]:
         """Every path that exists, and how it is asked."""
-        apis = {path: ("GET",) if path in self._gets else ("POST",) for path in self.answers}
-        return {**dict.fromkeys(self.files, ("GET",)), **apis}
+        gets = dict.fromkeys([*self.files, *self._gets], ("GET",))
+        return {**gets, **dict.fromkeys(self._posts, ("POST",))}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         request = Request(scope, receive)
-        path = request.scope["path"]
-        response = self._file(path) if path in self.files else await self.answers[path](request)
+        path: str = request.scope["path"]
+        response = self._file(path) if path in self.files else await self._answers[path](request)
         await response(scope, receive, send)
 
     def _file(self, path: str) -> Response:
@@ -52,71 +78,79 @@ class App:
             return PlainTextResponse("no such page\n", 404)
         return Response(content, media_type=TYPES[file.suffix])
 
-    def _get(self, work: Callable[[dict[str, Any]], Any]) -> Answer:
-        async def answer(request: Request) -> Response:
-            return await run_in_threadpool(self._worked, work, {})
+    async def _ask(self, question: Question, request: Request) -> Response:
+        """The answer to a question about the models, found in a thread: one at a time, for they are filled in."""
+        try:
+            asked = await _asked(request)
+        except BadRequest as error:
+            return _refused("bad-request", str(error))
+        return await run_in_threadpool(self._found, question, asked)
 
-        return answer
-
-    def _post(self, work: Callable[[dict[str, Any]], Any]) -> Answer:
-        async def answer(request: Request) -> Response:
-            body = await request.body()
-            try:
-                asked = json.loads(body)
-            except (ValueError, RecursionError):
-                return _json({"error": "the request is no JSON"}, 400)
-            if not isinstance(asked, dict):
-                return _json({"error": "the request is no JSON object"}, 400)
-            return await run_in_threadpool(self._worked, work, cast("dict[str, Any]", asked))
-
-        return answer
-
-    def _worked(self, work: Callable[[dict[str, Any]], Any], asked: dict[str, Any]) -> Response:
+    def _found(self, question: Question, asked: Asked) -> Response:
         try:
             with self.session.lock:
-                return _json(work(asked))
+                return _json(question(asked))
         except BadRequest as error:
-            return _json({"error": str(error)}, 400)
+            return _refused("bad-request", str(error))
         except SubcutError as error:
-            return _json({"ok": False, "diagnostics": diagnostics(error)}, 400)
+            told = refusal(error)
+            return _json({"ok": False, "error": told}, 409 if told["code"] in CONFLICTS else 400)
         except Exception:
             traceback.print_exc()
-            return _json({"error": "this is a bug in subcut: the terminal has the details"}, 500)
+            return _refused("bug", "this is a bug in subcut: the terminal has the details", 500)
 
-    def _shown(self, asked: dict[str, Any]) -> Shown:
-        number = asked.get("model", 0)
-        if not isinstance(number, int) or not 0 <= number < len(self.session.models):
-            raise BadRequest("there is no such model")
-        return self.session.models[number]
+    async def _graph(self, request: Request) -> Response:
+        """A graph; when the first one is on its way, the types that it lacks are looked for."""
+        response = await self._ask(self.questions.graph, request)
+        if not self.session.typed and self._inference is None:
+            self._inference = asyncio.create_task(self._infer())
+        return response
 
-    def _graph(self, asked: dict[str, Any]) -> dict[str, Any]:
-        shown, key = self._shown(asked), asked.get("graph", "")
-        if key not in shown.graphs:
-            raise BadRequest("there is no such graph")
-        return {"model": asked.get("model", 0), "graph": key, **shown.columns(key)}
+    async def _infer(self) -> None:
+        process = await started(self.questions.types())
+        async for event in told(process):
+            if event["kind"] == "types":
+                await run_in_threadpool(self.questions.take_types, event)
+                self.events.typed()
+        await process.wait()
+
+    async def _work(self, question: Question, request: Request) -> Response:
+        """Start what a question turns out to ask for."""
+        works: list[Any] = []
+        answer = await self._ask(lambda asked: works.append(question(asked)), request)
+        if not works:
+            return answer
+        try:
+            return _json({"job": self.jobs.start(works[0])})
+        except Busy:
+            return _refused("busy", "another job runs: wait for it, or cancel it", 409)
+
+    async def _cancel(self, request: Request) -> Response:
+        return _json({"ok": await self.jobs.cancel()})
+
+    async def _follow(self, request: Request) -> Response:
+        last = request.headers.get("last-event-id", "")
+        after = int(last) if last.isascii() and last.isdigit() and len(last) < 16 else 0
+        return StreamingResponse(self.events.follow(after), media_type="text/event-stream")
 
 
-class BadRequest(Exception):
-    """The page asked for what is not there: its mistake, not the user's."""
+async def _asked(request: Request) -> Asked:
+    if request.method == "GET":
+        return Asked({})
+    body = await request.body()
+    try:
+        content = json.loads(body)
+    except (ValueError, RecursionError):
+        raise BadRequest("the request is no JSON") from None
+    if not isinstance(content, dict):
+        raise BadRequest("the request is no JSON object")
+    return Asked(cast("dict[str, Any]", content))
 
 
-def diagnostics(error: SubcutError) -> list[dict[str, Any]]:
-    """An error as the page shows it: places are characters of the text that was sent."""
-    if isinstance(error, UserError):
-        return [
-            {
-                "code": one.code,
-                "message": one.message,
-                "start": one.at.start if one.at else None,
-                "end": one.at.stop if one.at else None,
-                "help": list(one.help),
-            }
-            for one in error.diagnostics
-        ]
-    help = [error.expected] if isinstance(error, ModelError) and error.expected else []
-    return [{"code": "bad-model", "message": str(error), "start": None, "end": None, "help": help}]
+def _refused(code: str, message: str, status: int = 400) -> Response:
+    return _json({"ok": False, "error": {"code": code, "message": message, "help": []}}, status)
 
 
 def _json(content: Any, status: int = 200) -> Response:
-    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
-    return Response(text.encode("utf-8", "surrogatepass"), status, media_type="application/json")
+    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return Response(text.encode("utf-8", "backslashreplace"), status, media_type="application/json")

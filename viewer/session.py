@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from subcut.compiler.ir.graph import Graph, Model
+from subcut.compiler.alignment.twin import Twin
+from subcut.compiler.formats import ReadOptions
+from subcut.compiler.ir.graph import Graph, Model, Op
 from subcut.dsl.names import Names
 from subcut.viewer.columns import Ids, columns
+
+if TYPE_CHECKING:
+    from subcut.compiler.alignment.twin import TwinOptions
+    from subcut.viewer.overlay import Overlay
 
 ORIGINAL, OFFLINE, OTHER = "original", "offline", "other"
 
@@ -23,6 +29,7 @@ class Shown:
         self.path = path
         self.side = side
         self._ids: dict[Graph, Ids] = {}
+        self._texts: dict[Graph, list[str]] = {}
 
     @cached_property
     def names(self) -> Names:
@@ -54,21 +61,45 @@ class Shown:
         return self._ids[graph]
 
     def columns(self, key: str) -> dict[str, Any]:
-        """The columns of a graph, and the graphs inside its operators."""
+        """The columns of a graph, the graphs inside its operators, and what a device made of it."""
         graph = self.graphs[key]
-        return {**columns(self.ids(graph)), "bodies": self._bodies(graph)}
+        found: dict[str, Any] = {**columns(self.ids(graph)), "bodies": self._bodies(graph)}
+        twin = self.model.aligner
+        if isinstance(twin, Twin) and graph is self.model.main:
+            return {**found, **self._device(twin, graph)}
+        return {**found, "fused": [], "dumped": []}
 
     def _bodies(self, graph: Graph) -> dict[int, list[dict[str, str]]]:
         """By operator: its bodies, and the functions that it calls."""
         found: dict[int, list[dict[str, str]]] = {}
         for place, op in enumerate(graph.ops):
-            if not op.regions and not op.symbols:
-                continue
-            inner = [{"key": self.key(region), "name": region.name} for region in op.regions]
-            inner += [{"key": f"f:{name}", "name": name} for name in op.symbols if name in self.model.functions]
-            if inner:
+            if (op.regions or op.symbols) and (inner := self.inner(op)):
                 found[place] = inner
         return found
+
+    def inner(self, op: Op) -> list[dict[str, str]]:
+        """The bodies of an operator, and the functions that it calls."""
+        bodies = [{"key": self.key(region), "name": region.name} for region in op.regions]
+        return bodies + [{"key": f"f:{name}", "name": name} for name in op.symbols if name in self.model.functions]
+
+    def _device(self, twin: Twin, graph: Graph) -> dict[str, Any]:
+        """The offline operators with what they cover, and the operators of which a tensor is stored."""
+        ids = self.ids(graph)
+        fused = [
+            {"name": g.holder, "type": g.type, "ops": ids.many(twin.members(g.holder)), "stored": bool(g.files)}
+            for g in twin.groups(graph.ops)
+        ]
+        rows = ((place, twin.row(value)) for place, op in enumerate(graph.ops) for value in op.results)
+        dumped = dict.fromkeys(place for place, row in rows if row is not None and row.stored is not None)
+        return {"fused": fused, "dumped": list(dumped)}
+
+    def texts(self, graph: Graph) -> list[str]:
+        """The attributes of every operator as one text each, for the search; put together the first time."""
+        if graph not in self._texts:
+            from subcut.viewer.details import searchable
+
+            self._texts[graph] = [searchable(op) for op in graph.ops]
+        return self._texts[graph]
 
     def about(self) -> dict[str, Any]:
         """What the page says of the model."""
@@ -87,8 +118,21 @@ class Session:
     """One run of the viewer."""
 
     models: list[Shown]
+    """The original first."""
     output: Path
+    """Where exports go: the one folder that is written."""
     selection: str = ""
+    """What is selected at first."""
+    reading: ReadOptions = field(default_factory=ReadOptions)
+    device: TwinOptions | None = None
+    overlay: Overlay | None = None
+    freezes: tuple[str, ...] = ()
+    """Files of numbers that the selection of the command line names: the page may name no others."""
+    warnings: list[str] = field(default_factory=list[str])
+    typed: bool = True
+    """Whether inference has found what it can of the original's types."""
+    question: dict[str, Any] | None = None
+    """Whether to go on although the offline model was made of a model of another name (row S2)."""
 
     def __post_init__(self) -> None:
         self.lock = threading.Lock()
@@ -96,13 +140,15 @@ class Session:
 
     def about(self) -> dict[str, Any]:
         """The answer to `GET /api/session`."""
-        return {
+        found: dict[str, Any] = {
             "models": [shown.about() for shown in self.models],
             "language": "",
             "output": str(self.output),
-            "offline": None,
-            "dumps": None,
-            "report": None,
+            "offline": self.device is not None,
+            "dumps": self.device is not None and self.device.dumps is not None,
+            "report": self.overlay is not None,
             "selection": self.selection,
-            "warnings": [],
+            "warnings": self.warnings,
+            "typed": self.typed,
         }
+        return found if self.question is None else {**found, "question": self.question}

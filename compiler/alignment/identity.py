@@ -13,17 +13,25 @@ from subcut.compiler.ir.graph import Model
 def identity_warnings(model: Model, offline: OfflineModel) -> list[str]:
     """A sentence where the name that the offline model records is none of this model's, and one for the framework."""
     found: list[str] = []
-    files = [source.path for source in model.sources[:1]]
-    mine = {_plain(name) for name in [model.name, *(path.stem for path in files), *(path.name for path in files)]}
-    theirs = _recorded(offline)
-    if theirs and not mine & {_plain(name) for name in theirs}:
-        shown = " / ".join(f"`{name}`" for name in dict.fromkeys(theirs))
-        called = files[0].name if files else model.name
+    names = other_names(model, offline)
+    if names is not None:
+        recorded, called = names
+        shown = " / ".join(f"`{name}`" for name in recorded)
         found.append(f"the offline model was made of {shown}, and this model is `{called}`")
     framework = {"caffe": "Caffe", "tf": "TensorFlow", "onnx": "Onnx"}.get(model.dialect.name, "")
     if offline.framework and framework and offline.framework.lower() != framework.lower():
         found.append(f"the offline model was made of a {offline.framework} model, and this is {framework}")
     return found
+
+
+def other_names(model: Model, offline: OfflineModel) -> tuple[list[str], str] | None:
+    """What the offline model records that it was made of, and what this model is called; None where these agree."""
+    files = [source.path for source in model.sources[:1]]
+    mine = {_plain(name) for name in [model.name, *(path.stem for path in files), *(path.name for path in files)]}
+    theirs = _recorded(offline)
+    if not theirs or mine & {_plain(name) for name in theirs}:
+        return None
+    return list(dict.fromkeys(theirs)), files[0].name if files else model.name
 
 
 def _recorded(offline: OfflineModel) -> list[str]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from subcut.compiler.cli import options
 from subcut.compiler.cli.progress import Bar
-from subcut.compiler.errors import user_error
+from subcut.compiler.cutting import folder_name
 from subcut.compiler.export import save
 from subcut.compiler.formats import ReadOptions, WriteOptions
 from subcut.compiler.ir.graph import Model
@@ -77,17 +77,10 @@ def _cut(model: Model, folder: Path, file: SelectionFile, args: argparse.Namespa
 
 def _folder(args: argparse.Namespace, name: str) -> Path:
     """Where a cut goes. Refused here already when it cannot go there, so that no half of the cuts is made."""
-    folder: Path = (args.output or Path.cwd()) / _folder_name(name)
+    folder: Path = (args.output or Path.cwd()) / folder_name(name)
     ResultFolder(folder, force=args.force).check()
     return folder
 
 
 def _verifier(file: SelectionFile, args: argparse.Namespace) -> Verifier:
     return Verifier(file.model, ReadOptions(weights=file.weights), args.inputs, args.seed)
-
-
-def _folder_name(name: str) -> str:
-    """The name of a cut as a folder: it must be one, inside the output folder."""
-    if not name or name in (".", "..") or "/" in name or "\\" in name or "\0" in name:
-        raise user_error("bad-name", f"`{name}` cannot be the name of a folder", help='name the cut: `as "stage2"`')
-    return name

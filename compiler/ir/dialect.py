@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from subcut.compiler.errors import user_error
+from subcut.compiler.ir.graph import Constant
 from subcut.compiler.ir.types import TensorType, Type
 
 if TYPE_CHECKING:
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
 
     from subcut.compiler.ir.graph import Attribute, Graph, Model, Op, Value
     from subcut.compiler.ir.stated import Stated
+
+
+LONGEST_RECORD = 1 << 16
+"""Bytes of a record up to which `record_text` writes it out: behind that it is numbers."""
 
 
 class Dialect(ABC):
@@ -55,6 +60,14 @@ class Dialect(ABC):
     def constant_op(self, graph: Graph, value: Value, array: np.ndarray[Any, Any]) -> Op:
         """A new operator (not yet in `graph`) with one result that stores `array` and is named as `value` is."""
         raise TypeError(f"{self.name} models have no stored constants")
+
+    def stored_tensors(self, op: Op) -> list[Constant]:
+        """The tensors that the record of `op` stores, in its order."""
+        return [value for value in op.attributes.values() if isinstance(value, Constant)]
+
+    def record_text(self, op: Op) -> str:
+        """The record of `op` as the file has it, as text of the format; empty where it has none of its own."""
+        return ""
 
     def annotate(self, model: Model) -> None:
         """Set the type of every value whose type the file itself states, where reading left that for later."""

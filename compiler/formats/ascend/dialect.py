@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from subcut.compiler.errors import UserError, user_error
-from subcut.compiler.ir.dialect import Dialect
+from subcut.compiler.ir.dialect import LONGEST_RECORD, Dialect
 from subcut.compiler.ir.graph import Attribute, Graph, Model, Op, Value
 
 if TYPE_CHECKING:
@@ -27,6 +27,17 @@ class AscendDialect(Dialect):
         from subcut.compiler.formats.ascend.attributes import decode_attributes
 
         return decode_attributes(op)
+
+    def record_text(self, op: Op) -> str:
+        """The OpDef in protobuf's text format, as far as its schema is known."""
+        from google.protobuf import text_format
+
+        from subcut.compiler.formats.ascend import schema
+
+        definition, (start, stop) = op.origin
+        if stop - start > LONGEST_RECORD:
+            return f"# {stop - start} bytes"
+        return str(text_format.MessageToString(schema.decode("OpDef", definition.data[start:stop])))
 
     def is_stored(self, op: Op) -> bool:
         """Whether `op` is a stored constant."""

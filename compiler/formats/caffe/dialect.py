@@ -13,7 +13,7 @@ from subcut.compiler.formats.caffe.names import assign, blob_of, written_names
 from subcut.compiler.formats.caffe.net import LayerText
 from subcut.compiler.formats.caffe.render import header_text, input_layer_text
 from subcut.compiler.formats.caffe.shapes import STORING, infer_layer
-from subcut.compiler.formats.caffe.weights import Frozen, Source, check_weights, refused, source_of
+from subcut.compiler.formats.caffe.weights import Frozen, Source, blobs_of, check_weights, refused, source_of
 from subcut.compiler.ir.dialect import Dialect
 from subcut.compiler.ir.graph import Attribute, Constant, Graph, Model, Op, Value
 from subcut.compiler.ir.stated import Contradiction, Stated
@@ -61,6 +61,18 @@ class CaffeDialect(Dialect):
         if source is None or not isinstance(op.origin, LayerText):
             return {}
         return view(source.net.file, op.origin.body, op.origin.generation)
+
+    def stored_tensors(self, op: Op) -> list[Constant]:
+        """The blobs of the `.caffemodel`. Raises UserError `missing-weights` where one of several is missing."""
+        return blobs_of(op)
+
+    def record_text(self, op: Op) -> str:
+        """The layer's text in the `.prototxt`, comments included."""
+        source = source_of(op)
+        if source is None or not isinstance(op.origin, LayerText):
+            return ""
+        field = op.origin.field
+        return source.net.file.data[field.start : field.stop].decode(errors="backslashreplace")
 
     def is_stored(self, op: Op) -> bool:
         """`Parameter` gives out its weights, `DummyData` with constant fillers always the same numbers."""

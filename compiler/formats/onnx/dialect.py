@@ -45,6 +45,12 @@ class OnnxDialect(Dialect):
         with reading(record.file.path):
             return attributes.decode_attributes(record.file, op.origin, self.files)
 
+    def record_text(self, op: Op) -> str:
+        """The NodeProto, or an initialiser's TensorProto, in protobuf's text format."""
+        from subcut.compiler.formats.onnx.record_text import record_text
+
+        return record_text(op)
+
     def is_stored(self, op: Op) -> bool:
         """Initialisers and `Constant` nodes."""
         return not op.operands and op.type in _STORED

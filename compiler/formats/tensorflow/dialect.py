@@ -11,7 +11,7 @@ from subcut.compiler.formats.tensorflow.inputs import add_placeholder, constant,
 from subcut.compiler.formats.tensorflow.records import damaged
 from subcut.compiler.formats.tensorflow.regions import check_region, is_token
 from subcut.compiler.formats.tensorflow.signatures import signature
-from subcut.compiler.ir.dialect import Dialect
+from subcut.compiler.ir.dialect import LONGEST_RECORD, Dialect
 from subcut.compiler.ir.graph import Attribute, Graph, Model, Op, Value
 from subcut.compiler.ir.stated import Stated
 from subcut.compiler.ir.types import TensorType, Type
@@ -103,6 +103,18 @@ class TensorFlowDialect(Dialect):
         from subcut.compiler.formats.tensorflow.stated import settle
 
         return settle(model, stated, framework)
+
+    def record_text(self, op: Op) -> str:
+        """The NodeDef in protobuf's text format."""
+        from google.protobuf import text_format
+
+        from subcut.compiler.formats.tensorflow import records, schema
+
+        record = records.record_of(op)
+        if record.stop - record.start > LONGEST_RECORD:
+            return f"# {record.stop - record.start} bytes"
+        raw = bytes(record.data[record.start : record.stop])
+        return str(text_format.MessageToString(schema.decode("NodeDef", raw)))
 
     def infer(self, model: Model, wanted: Sequence[Value], *, framework: bool = True) -> None:
         """Find types by TensorFlow's own inference, which is imported for it."""

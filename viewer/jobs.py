@@ -1,0 +1,125 @@
+"""The one job at a time: an export or a verification, in a process of its own that can be ended."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import pickle
+import sys
+from collections.abc import AsyncGenerator
+from pathlib import Path
+from typing import Any
+
+from subcut.viewer.events import Event, Events
+from subcut.viewer.work import Work
+
+PATIENCE = 10.0
+"""Seconds that a process is given to clean up after it was told to end."""
+
+
+class Busy(Exception):
+    """Another job runs."""
+
+
+class Jobs:
+    """Starts jobs and passes on what they say. Used in the server's loop only."""
+
+    def __init__(self, events: Events) -> None:
+        self.events = events
+        self.exported: Path | None = None
+        """The folder that was written last."""
+        self._number = 0
+        self._process: asyncio.subprocess.Process | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._cancelled = False
+
+    @property
+    def running(self) -> bool:
+        """Whether a job runs."""
+        return self._task is not None and not self._task.done()
+
+    def start(self, work: Work) -> int:
+        """Begin a job; returns its number. Raises Busy."""
+        if self.running:
+            raise Busy
+        self._number += 1
+        self._cancelled = False
+        self.events.begin()
+        self._tell({"kind": "progress", "stage": "starting", "done": 0, "total": 0, "what": work.what})
+        self._task = asyncio.create_task(self._run(work))
+        return self._number
+
+    async def cancel(self) -> bool:
+        """End the job that runs, and wait until it has cleaned up; False where none runs."""
+        if not self.running:
+            return False
+        self._cancelled = True
+        while self._process is None and self.running:  # it is being started
+            await asyncio.sleep(0.01)
+        process = self._process
+        if process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                process.terminate()
+        assert self._task is not None
+        try:
+            await asyncio.wait_for(asyncio.shield(self._task), PATIENCE)
+        except (asyncio.TimeoutError, TimeoutError):
+            if process is not None:
+                with contextlib.suppress(ProcessLookupError):
+                    process.kill()
+            await self._task
+        return True
+
+    def _tell(self, event: Event) -> None:
+        self.events.tell({**event, "job": self._number})
+
+    async def _run(self, work: Work) -> None:
+        ended = False
+        try:
+            self._process = process = await started(work)
+            async for event in told(process):
+                ended = ended or event["kind"] in ("done", "failed")
+                if event["kind"] == "done" and work.what == "export":
+                    self.exported = Path(event["folder"])
+                self._tell(event)
+            code = await process.wait()
+        except Exception as error:
+            self._tell(_failed("bug", f"the job could not be run: {error}"))
+            raise
+        finally:
+            self._process = None
+        if not ended:
+            stopped = _failed("cancelled", "cancelled: nothing was written")
+            self._tell(stopped if self._cancelled else _failed("bug", f"the job ended by itself, with code {code}"))
+
+
+def _failed(code: str, message: str) -> Event:
+    return {"kind": "failed", "code": code, "message": message, "help": [], "diagnostics": []}
+
+
+async def told(process: asyncio.subprocess.Process) -> AsyncGenerator[Event, None]:
+    """What a process says."""
+    assert process.stdout is not None
+    async for line in process.stdout:
+        yield json.loads(line)
+
+
+async def started(work: Work) -> asyncio.subprocess.Process:
+    """The process, told what to do. It ends when its standard input does: with this server at the latest."""
+    environment: dict[str, Any] = {**os.environ, "PYTHONSAFEPATH": "1"}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "subcut.viewer.work",
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        limit=1 << 26,
+        env=environment,
+        start_new_session=True,
+    )
+    assert process.stdin is not None
+    process.stdin.write(pickle.dumps(work))
+    await process.stdin.drain()
+    return process
