@@ -12,7 +12,7 @@ import subcut
 from subcut.analysis.golden_bodies import Bodies
 from subcut.analysis.golden_feeds import Fed, feeds, given_arrays, given_files
 from subcut.analysis.golden_files import TruthWriter, element, storable, timestamp
-from subcut.analysis.golden_slices import budget, slices
+from subcut.analysis.golden_slices import budget, check_room, slices
 from subcut.analysis.pycaffe import PyCaffe
 from subcut.compiler import manifest
 from subcut.compiler.alignment.twin import TwinOptions, attach
@@ -178,16 +178,17 @@ class _Run:
             if one.value in self.fed:
                 self._write(one, self.fed[one.value].array)
         wanted = {one.value.name: one for one in self.wanted if one.value not in self.fed}
+        memory = budget(self.request.memory)
+        fed = sum(getattr(fed.array, "nbytes", 0) for fed in self.fed.values())
         prepared = self._open(scratch)
         try:
+            check_room(memory, prepared.overhead())
             everything = wanted if self.request.framework == PYCAFFE else [one.value.name for one in self.all]
             sizes = prepared.sizes(list(everything))
             self._absent(wanted, sizes)
             rest = [name for name in wanted if name in sizes]
             total = sum(sizes[name] or 0 for name in rest)
-            memory = budget(self.request.memory)
-            overhead = prepared.overhead() + sum(getattr(fed.array, "nbytes", 0) for fed in self.fed.values())
-            for names in slices(self.model.main, rest, sizes, memory, overhead):
+            for names in slices(self.model.main, rest, sizes, memory, prepared.overhead() + fed):
                 for name, array in prepared.run(names):
                     self._write(wanted[name], array)
                     del array  # or it would still be there when the next one is made

@@ -59,6 +59,17 @@ def budget(memory: int | None) -> int:
     return memory if memory is not None else taken_memory() + free_memory() // SHARE
 
 
+def check_room(memory: int, overhead: int) -> None:
+    """Raise UserError `too-little-memory` where a framework with its `overhead` alone is more than `memory` bytes."""
+    needed = taken_memory() + MARGIN + overhead
+    if needed > memory:
+        raise user_error(
+            "too-little-memory",
+            f"{memory >> 20} MB of memory are too few: the framework and the weights alone take about {needed >> 20}",
+            help="give more with `--memory`",
+        )
+
+
 def slices(
     graph: Graph, fetch: Sequence[str], sizes: Mapping[str, int | None], memory: int, overhead: int
 ) -> Iterator[list[str]]:

@@ -92,8 +92,12 @@ class Prepared:
         return {name: _plain(value) for name, value in zip(names, found, strict=True)}
 
     def overhead(self) -> int:
-        """The weights as they are mapped or, instead, as kernels pack them; those handed over in memory some times."""
-        return self.content.size * (4 if self.content.inline else 1)
+        """The weights, mapped or packed by kernels, the largest as both; those handed over in memory some times."""
+        if self.content.inline:
+            return self.content.size * 4
+        stored = [v.type for op in self.model.main.ops if self.model.dialect.is_stored(op) for v in op.results]
+        known = [type for type in stored if isinstance(type, TensorType) and type.static]
+        return self.content.size + max((_bytes(type, _count(type.shape)) or 0 for type in known), default=0)
 
     def run(self, fetch: Sequence[str]) -> Iterator[tuple[str, Any]]:
         """Each tensor is copied out of onnxruntime, and let go there before the next one is."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from subcut.compiler.formats.tensorflow.framework import tensorflow
 from subcut.compiler.formats.tensorflow.regions import TABLES, VARIABLES, is_token
 from subcut.compiler.formats.tensorflow.run import Session, complaining, load_graph, session_config
 from subcut.compiler.formats.tensorflow.signatures import signature
+from subcut.compiler.formats.tensorflow.writer import graph_def
 from subcut.compiler.ir.graph import Model, Op, Value
 from subcut.compiler.storage.files import SourceFile
 
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
+_LOAD, _RUN = 2, 5
+"""How often the weights are in memory once the graph is there, and how often more while it runs."""
 _FLOW = (*ENTER, *EXIT, *MERGE, *NEXT, *SWITCH, "LoopCond")
 
 
@@ -34,9 +38,18 @@ class Prepared:
         self.drawn = [op for op in model.main.ops if _draws(op)]
         self._drawn: dict[Value, Any] = {}
         """What random operators gave in the first run, which all later ones are fed."""
-        self._graph = load_graph(self._tf, model)
+        self._keeps = any(op.type in (*VARIABLES, *TABLES) for op in model.main.ops)
+        """Whether a session has something that another one has not."""
+        self._size = graph_def(model).size
         self._flow = flow_of(model.main)
-        self._session = self._tf.compat.v1.Session(graph=self._graph, config=session_config(self._tf))
+
+    @cached_property
+    def _graph(self) -> Any:
+        return load_graph(self._tf, self._model)
+
+    @cached_property
+    def _session(self) -> Any:
+        return self._tf.compat.v1.Session(graph=self._graph, config=session_config(self._tf))
 
     def files(self) -> list[SourceFile]:
         """The model's own."""
@@ -58,8 +71,8 @@ class Prepared:
         return {name: count * max(tensors[name].dtype.size or 0, 1) for name, count in counts.items()}
 
     def overhead(self) -> int:
-        """Nothing: the session has the weights by now."""
-        return 0
+        """Seen with TensorFlow 2.21: loading leaves the weights there twice, and a run has them five times more."""
+        return (_RUN if "_graph" in self.__dict__ else _LOAD + _RUN) * self._size
 
     def run(self, fetch: Sequence[str]) -> Iterator[tuple[str, Any]]:
         """Each array is let go here when the next one is asked for."""
@@ -67,6 +80,8 @@ class Prepared:
         run = self._run()
         with self._complaining():
             found = run.fetch({name: self._values[name] for name in fetch})
+        if not self._keeps:  # or it would have the weights once more for each slice
+            self.close()
         for name in fetch:
             if name in found:
                 yield name, found.pop(name)
@@ -88,7 +103,9 @@ class Prepared:
 
     def close(self) -> None:
         """Give the session's memory back."""
-        self._session.close()
+        if "_session" in self.__dict__:
+            self._session.close()
+            del self._session
 
 
 def _draws(op: Op) -> bool:

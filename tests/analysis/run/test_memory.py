@@ -17,9 +17,10 @@ from support.onnx_graphs import F, Info, Node, helper, model
 from support.tensorflow_graphs import built
 
 from subcut.analysis.golden import Request, golden
-from subcut.analysis.golden_slices import free_memory, live_peak, parse_memory, slices, taken_memory
+from subcut.analysis.golden_slices import MARGIN, free_memory, live_peak, parse_memory, slices, taken_memory
 from subcut.compiler.errors import UserError
 from subcut.compiler.export import load
+from subcut.compiler.ir.types import TensorType
 
 LAYERS = 40
 SIZE = 8 << 20
@@ -85,14 +86,59 @@ def test_the_peak_is_below_the_budget(kind: str, tmp_path: Path) -> None:
     assert len(list((tmp_path / "golden").glob("*.npy"))) == LAYERS + 1
 
 
-def test_too_little_is_said_before_anything_is_written(tmp_path: Path) -> None:
+def test_too_little_is_said_before_anything_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = onnx_chain(tmp_path, [2, 16, 256, 256])
+    monkeypatch.setattr("subcut.analysis.golden_slices.taken_memory", lambda: 0)
     with pytest.raises(
-        UserError, match=r"1 MB of memory are too few: to give out `%t1`, about \d+ are needed"
+        UserError, match=r"\d+ MB of memory are too few: to give out `%t1`, about \d+ are needed"
     ) as caught:
-        golden(path, None, tmp_path / "golden", request=Request(memory=1 << 20))
+        golden(path, None, tmp_path / "golden", request=Request(memory=MARGIN + 3 * SIZE))
     assert caught.value.code == "too-little-memory"
     assert not (tmp_path / "golden").exists()
+
+
+def test_tensorflow_is_not_loaded_where_it_cannot_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def build(tf: Any) -> None:
+        tf.negative(tf.compat.v1.placeholder(tf.float32, [1, 4], name="x"), name="y")
+
+    path = built(build, tmp_path / "m.pb")
+    monkeypatch.setattr("subcut.compiler.formats.tensorflow.prepared.load_graph", None)
+    with pytest.raises(UserError, match="1 MB of memory are too few: the framework and the weights alone take about"):
+        golden(path, None, tmp_path / "golden", request=Request(memory=1 << 20))
+
+
+def test_a_slice_of_tensorflow_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A session has the weights once more for every list of tensors that it gave out."""
+
+    def build(tf: Any) -> None:
+        y = tf.compat.v1.placeholder(tf.float32, [1, 4], name="x")
+        for i in range(4):
+            y = tf.negative(y, name=f"op{i}")
+
+    from subcut.compiler.formats.tensorflow.prepared import Prepared
+
+    path, opened = built(build, tmp_path / "m.pb"), list[int]()
+    close = Prepared.close
+    monkeypatch.setattr(Prepared, "close", lambda self: [opened.append(id(self._session)), close(self)])
+    monkeypatch.setattr("subcut.analysis.golden.slices", lambda graph, fetch, *_: ([name] for name in fetch))
+    made = golden(path, {"x": np.ones((1, 4), np.float32)}, tmp_path / "golden")
+    assert len(opened) == 5  # a slice each, and the end
+    check(made, path)
+
+
+def test_what_kernels_pack_is_there_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from support.onnx_graphs import save
+
+    from subcut.compiler.formats.onnx.prepared import Prepared
+
+    path = save("plain", tmp_path)
+    loaded = load(path)
+    monkeypatch.setattr("subcut.compiler.formats.onnx.prepared.INLINE", 0)
+    prepared = Prepared(loaded, {}, tmp_path)
+    loaded.dialect.annotate(loaded)
+    stored = [v.type for op in loaded.main.ops if loaded.dialect.is_stored(op) for v in op.results]
+    largest = 4 * max(int(np.prod(type.shape)) for type in stored if isinstance(type, TensorType))
+    assert prepared.overhead() == prepared.content.size + largest
 
 
 def test_weights_are_mapped_and_their_file_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
