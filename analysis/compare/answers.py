@@ -17,13 +17,14 @@ from subcut.analysis.compare.further import Wanted
 from subcut.analysis.compare.groups import fill
 from subcut.analysis.compare.rows import Columns, Row, shape_text
 from subcut.analysis.compare.rules import FusedOp, Fusion, NotComparable
-from subcut.analysis.compare.sides import Golden, explained, numbers, read_truth, real, truth_path
+from subcut.analysis.compare.sides import Golden, explained, numbers, read_truth, truth_path
 from subcut.analysis.compare.work import Work
 from subcut.compiler.device.dumps.tree import DumpTree
 from subcut.compiler.device.enums import BITS
 from subcut.compiler.errors import ModelError, user_error
 from subcut.compiler.formats.ascend.offline import OfflineModel, OfflineTensor
 from subcut.compiler.storage.files import SourceFile
+from subcut.compiler.storage.places import HERE
 
 _LAST = "NetOutput"
 _TURNED = ("FLOAT", "FLOAT16")
@@ -67,7 +68,7 @@ class Answers(Work):
     def rows(self, key: str) -> list[Row]:
         """The row of an output."""
         answer, row = self.answers[int(key)], self.lost(key)
-        row.left_path = real(answer.path)
+        row.left_path = HERE.real(answer.path)
         try:
             op, index = self.fusion.source(answer.last, answer.place, is_input=True)
             row.index, row.op_type, row.left, row.right = op.number, op.type, op.name, ",".join(op.originals) or "*"
@@ -82,7 +83,7 @@ class Answers(Work):
     def _compare(self, row: Row, answer: Answer, op: FusedOp, index: int) -> None:
         name, number, output = op.origin(index)
         row.original = f"{name}:{number}"
-        golden = read_truth(truth_path(self.right, name, number))
+        golden = read_truth(truth_path(self.right, name, number), self.right.place)
         row.right_path = golden.path
         left = _side(answer, golden)
         row.shape = shape_text(left.shape)

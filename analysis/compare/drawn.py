@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from subcut.analysis.compare.rows import Row
+from subcut.analysis.compare.sides import told
 from subcut.compiler.device.dumps.names import escape
 from subcut.compiler.export import load
 from subcut.compiler.formats import ReadOptions
 from subcut.compiler.ir.graph import Op
-from subcut.compiler.storage.folder import MANIFEST
 
 
-def random_operators(golden: Path) -> list[str]:
+def random_operators(golden: str | Path) -> list[str]:
     """The operators that draw numbers, as the manifest of ground truth says that `subcut run` wrote; none elsewhere."""
     try:
-        told: Any = json.loads((golden / MANIFEST).read_text("utf-8"))
-        return [str(name) for name in told["random"]]
-    except (OSError, ValueError, KeyError, TypeError):
+        return [str(name) for name in told(golden)["random"]]
+    except (KeyError, TypeError):
         return []
 
 

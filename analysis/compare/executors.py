@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import pickle
 import signal
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from subcut.analysis.compare.rows import Row
 from subcut.analysis.compare.work import Work
-from subcut.compiler.errors import user_error
+from subcut.compiler.errors import SubcutError, user_error
 
 if TYPE_CHECKING:
     from concurrent.futures import Future, ProcessPoolExecutor
@@ -67,7 +67,8 @@ def each(work: Work, keys: list[str], jobs: int, executor: Executor) -> Generato
 
         return each_on_dask(work, parts(keys), executor.address, jobs)
     jobs = min(jobs, -(-len(keys) // TOGETHER))
-    if executor.kind == "serial" or jobs < 2 or (len(keys) <= _FEW and sum(_sizes(work)) < _MUCH):
+    private = any(tree.place.private for tree in work.trees)
+    if executor.kind == "serial" or private or jobs < 2 or (len(keys) <= _FEW and _size(work) < _MUCH):
         return (do(work, [key]) for key in keys)
     return _in_processes(work, parts(keys), jobs)
 
@@ -85,11 +86,9 @@ def do(work: Work, keys: Sequence[str]) -> Done:
     return Done(rows, new)
 
 
-def _sizes(work: Work) -> Iterator[int]:
-    """Bytes of the files of each side."""
-    for tree in work.trees:
-        with os.scandir(tree.execution.folder) as entries:
-            yield sum(entry.stat().st_size for entry in entries if entry.is_file())
+def _size(work: Work) -> int:
+    """Bytes of the files of both sides."""
+    return sum(tree.place.size(tree.execution.folder) for tree in work.trees)
 
 
 def _in_processes(work: Work, parts: list[list[str]], jobs: int) -> Generator[Done, None, None]:
@@ -98,7 +97,7 @@ def _in_processes(work: Work, parts: list[list[str]], jobs: int) -> Generator[Do
     from concurrent.futures.process import BrokenProcessPool
 
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, context, _begin, (work,)) as pool:
+    with ProcessPoolExecutor(jobs, context, _begin, (pickle.dumps(work),)) as pool:
         try:
             yield from _in_order(pool, parts, AHEAD * jobs)
         except BrokenProcessPool:
@@ -110,27 +109,41 @@ def _in_processes(work: Work, parts: list[list[str]], jobs: int) -> Generator[Do
 
 
 def _in_order(pool: ProcessPoolExecutor, parts: list[list[str]], ahead: int) -> Iterator[Done]:
-    waiting: deque[Future[Done]] = deque()
+    waiting: deque[Future[Done | str]] = deque()
     try:
         for part in parts:
             waiting.append(pool.submit(_do, part))
             if len(waiting) >= ahead:
-                yield waiting.popleft().result()
+                yield accepted(waiting.popleft().result())
         while waiting:
-            yield waiting.popleft().result()
+            yield accepted(waiting.popleft().result())
     finally:
         for future in waiting:
             future.cancel()
 
 
-_mine: list[Work] = []
-"""The work of this process."""
+def accepted(found: Done | str) -> Done:
+    """What came of pieces of work. Raises UserError where nothing did, because the work could not even be opened."""
+    if isinstance(found, Done):
+        return found
+    raise user_error("worker-refused", found, help="name files by paths that every worker sees, or by URLs")
 
 
-def _begin(work: Work) -> None:
+_mine: list[bytes | Work] = []
+"""The work of this process, pickled until the first piece arrives."""
+
+
+def _begin(work: bytes) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # ctrl-C reaches every process; the first one ends the others
     _mine[:] = [work]
 
 
-def _do(keys: list[str]) -> Done:
-    return do(_mine[0], keys)
+def _do(keys: list[str]) -> Done | str:
+    work = _mine[0]
+    try:
+        if isinstance(work, bytes):
+            work = _mine[0] = pickle.loads(work)
+    except SubcutError as error:
+        return f"a process cannot begin: {error}"
+    assert isinstance(work, Work)
+    return do(work, keys)

@@ -6,7 +6,6 @@ network. So what is expected of a tensor knows both the operator and all before 
 
 from __future__ import annotations
 
-import json
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,11 +13,12 @@ from typing import Any
 
 from subcut.analysis.compare.rows import Row
 from subcut.analysis.compare.run import compare
+from subcut.analysis.compare.sides import told
 from subcut.analysis.compare.verdicts import METRIC, judge
 from subcut.compiler.errors import user_error
 from subcut.compiler.formats import ReadOptions
 from subcut.compiler.number_files import read_npy
-from subcut.compiler.storage.folder import MANIFEST
+from subcut.compiler.storage.places import place_of
 
 ROUNDING = {"fp16": 2.0**-11, "bf16": 2.0**-8, "int8": 2.0**-7}
 """The relative error of one rounding: no tensor is expected to have less. 8 bits are 127 steps up to the largest."""
@@ -52,7 +52,13 @@ class Expected:
 
 
 def expect(
-    model: Path, golden: Path, precision: str, *, factor: float = FACTOR, weights: Path | None = None, jobs: int = 1
+    model: Path,
+    golden: str | Path,
+    precision: str,
+    *,
+    factor: float = FACTOR,
+    weights: Path | None = None,
+    jobs: int = 1,
 ) -> Expected:
     """Emulate a model in a precision, on the inputs of its ground truth, which `subcut run` wrote.
 
@@ -74,15 +80,24 @@ def expect(
     return Expected(precision, factor, errors)
 
 
-def _inputs(golden: Path) -> dict[str, Any]:
+def _inputs(golden: str | Path) -> dict[str, Any]:
     """What the model was fed, as the manifest of its ground truth says."""
     try:
-        told = json.loads((golden / MANIFEST).read_text("utf-8"))
-        files = {str(entry["name"]): str(entry["file"]) for entry in told["inputs"]}
-    except (OSError, ValueError, KeyError, TypeError):
+        files = {str(entry["name"]): str(entry["file"]) for entry in told(golden)["inputs"]}
+    except (KeyError, TypeError):
         raise user_error(
             "bad-arguments",
             f"`{golden}` does not say what the model was fed",
             help="give ground truth that `subcut run` wrote, or the model itself",
         ) from None
-    return {name: read_npy(golden / Path(file).name) for name, file in files.items()}
+    folder, place = place_of(golden)
+    found: dict[str, Any] = {}
+    for name, file in files.items():
+        path = folder / Path(file).name
+        try:
+            with place.reading(path) as held:
+                found[name] = read_npy(held)
+        except OSError as error:
+            raise user_error("bad-npy", f"`{place.shown(path)}` cannot be read: {error.strerror}") from None
+    place.close()
+    return found

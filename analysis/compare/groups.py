@@ -129,9 +129,9 @@ class Groups(Work):
         if entry is None:
             raise NotComparable(missing)
         try:
-            return read_run(entry)
+            return read_run(self.left, entry)
         except ModelError as error:
-            raise NotComparable(missing, note=explained(error)) from None
+            raise NotComparable(missing, note=explained(error, self.left.place)) from None
 
     def _tensor(self, op: FusedOp, dumped: Dumped, k: int, direction: str, left: str, right: str) -> Row:
         tensor = dumped.tensors(direction)[k]
@@ -153,7 +153,7 @@ class Groups(Work):
         source, index = self.fusion.source(op, k, is_input)
         name, number, output = source.origin(index)
         row.original = f"{name}:{number}"
-        golden = read_truth(truth_path(self.right, name, number))
+        golden = read_truth(truth_path(self.right, name, number), self.right.place)
         row.right_path = golden.path
         other = Side(golden.array, golden.shape, output.layout, output.shape)
         mine, theirs, shape = fit(op.name, side_of(tensor), other)

@@ -20,7 +20,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import subcut
-from subcut.analysis.compare.executors import AHEAD, Done, do
+from subcut.analysis.compare.executors import AHEAD, Done, accepted, do
 from subcut.analysis.compare.work import Work
 from subcut.compiler.errors import MissingExtra, SubcutError, UserError, user_error
 
@@ -68,6 +68,8 @@ class Told(_distributed.WorkerPlugin):  # type: ignore[misc]
     def teardown(self, worker: object) -> None:
         """Dask's: it is over."""
         del worker
+        if self._work is not None:
+            self._work.close()
         self._work = None
 
     def work(self) -> Work:
@@ -190,7 +192,7 @@ class _Cluster:
         """What came of a part, waited for. Parts whose worker died are done by others, up to Dask's own limit; after
         that each piece is done again alone, for its neighbours die with it, and the one that kills is said in a row."""
         try:
-            return self._accepted(self._waited(future))
+            return accepted(self._waited(future))
         except _distributed.KilledWorker:
             if alone:
                 row = self.work.lost(keys[0])
@@ -220,11 +222,6 @@ class _Cluster:
 
     def _gone(self) -> UserError:
         return user_error("no-scheduler", "the Dask scheduler went away before the work was done")
-
-    def _accepted(self, found: Done | str) -> Done:
-        if isinstance(found, Done):
-            return found
-        raise user_error("worker-refused", found, help="name files by paths that every worker sees, or by URLs")
 
 
 def _in_order(cluster: _Cluster, parts: list[list[str]]) -> Iterator[Done]:

@@ -6,17 +6,14 @@ their rows here are made in the same way.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
 from subcut.analysis.compare.fitting import restored
 from subcut.analysis.compare.further import Wanted
 from subcut.analysis.compare.groups import fill
 from subcut.analysis.compare.rows import Columns, Row, shape_text
 from subcut.analysis.compare.rules import NotComparable
-from subcut.analysis.compare.sides import Dumped, explained, read_run, read_truth, side_of
+from subcut.analysis.compare.sides import Dumped, explained, read_run, read_truth, side_of, told
 from subcut.analysis.compare.work import Work
 from subcut.analysis.metrics import NAN, Compared
 from subcut.compiler.device.dumps.slices import WholeTensor
@@ -24,7 +21,6 @@ from subcut.compiler.device.dumps.tree import DumpTree, Entry, TruthPath
 from subcut.compiler.device.enums import ELEMENTS
 from subcut.compiler.errors import ModelError
 from subcut.compiler.ir.types import numpy_dtype
-from subcut.compiler.storage.folder import MANIFEST
 
 
 def _no_file(name: str, whose: str) -> str:
@@ -77,9 +73,9 @@ class Devices(Work):
             missing = "left" if left is None else "right"
             return [Row(number, NAN, *sides, compared=Compared(messages=[reason]), missing=missing)]
         try:
-            mine, theirs = read_run(left), read_run(right)
-        except ModelError as error:
-            return [Row(number, NAN, key, key, note=explained(error))]
+            mine, theirs = _read(self.left, left), _read(self.right, right)
+        except NotComparable as error:
+            return [Row(number, NAN, key, key, note=error.note)]
         return self._operator(Row(number, left.name.op_type, key, key), key, mine, theirs)
 
     def _operator(self, like: Row, key: str, mine: Dumped, theirs: Dumped) -> list[Row]:
@@ -115,6 +111,13 @@ class Devices(Work):
         row.left_type, row.right_type = _type(left), _type(right)
         row.left_address, row.right_address = str(left.like.address or NAN), str(right.like.address or NAN)
         return row
+
+
+def _read(tree: DumpTree, entry: Entry) -> Dumped:
+    try:
+        return read_run(tree, entry)
+    except ModelError as error:
+        raise NotComparable(note=explained(error, tree.place)) from None
 
 
 def _entries(tree: DumpTree) -> dict[str, Entry]:
@@ -194,7 +197,7 @@ class Truths(Work):
             row.compared.messages.append(_no_file(name, "my output" if left is None else "ground truth"))
             return [row]
         try:
-            mine, theirs = read_truth(left.path), read_truth(right.path)
+            mine, theirs = read_truth(left.path, self.left.place), read_truth(right.path, self.right.place)
             row.left_path, row.right_path = mine.path, theirs.path
             row.shape = shape_text(mine.shape)
             if mine.shape != theirs.shape:
@@ -214,15 +217,14 @@ def _files(tree: DumpTree) -> dict[str, TruthPath]:
         key = f"{file.name.op_name}.{file.name.output}"
         if key not in found or file.name.time > found[key].name.time:
             found[key] = file
-    places = {name: place for place, name in enumerate(_listed(tree.execution.folder / MANIFEST))}
+    places = {name: place for place, name in enumerate(_listed(tree))}
     last = len(places)
     return dict(sorted(found.items(), key=lambda one: (one[1].name.time, places.get(one[1].path.name, last))))
 
 
-def _listed(manifest: Path) -> list[str]:
+def _listed(tree: DumpTree) -> list[str]:
     """The files in the order of the model, where `subcut run` wrote them: all of its files have the same time."""
     try:
-        told: Any = json.loads(manifest.read_text("utf-8"))
-        return [str(entry["file"]) for entry in told["tensors"]]
-    except (OSError, ValueError, KeyError, TypeError):
+        return [str(entry["file"]) for entry in told(tree.place.shown(tree.execution.folder))["tensors"]]
+    except (KeyError, TypeError):
         return []

@@ -25,6 +25,7 @@ from subcut.analysis.compare.verdicts import judge
 from subcut.analysis.compare.work import Work
 from subcut.compiler.errors import UserError, user_error
 from subcut.compiler.formats.ascend.offline import OfflineModel, read_offline
+from subcut.compiler.storage.places import fetched
 
 PICTURED = 500
 """Tensors that have pictures, at least: the worst ones. Those of a hundred thousand would fill the memory."""
@@ -93,7 +94,7 @@ def compare(
     executor: str = "processes",
     done: Callable[[int, int], None] | None = None,
 ) -> Comparison:
-    """Compare every tensor of two sides, each a dump tree or a folder of `.npy` files.
+    """Compare every tensor of two sides, each a dump tree or a folder of `.npy` files, or the URL of one (a text).
 
     `om` is the offline model, or its JSON, which says what a device's tensors are in the original; `quantised` is
     AMCT's file. `answers` are what the device answered, a file an output of the offline model; then `left` is None.
@@ -102,14 +103,26 @@ def compare(
     UserError and ModelError where nothing can be compared; what is wrong with single tensors is in rows.
     """
     chosen = executor_of(executor)
-    offline = read_offline(om) if om is not None else None
-    told = read_offline(quantised) if quantised is not None else None
+    offline, told = _read(om), _read(quantised)
     files = [Path(file) for file in answers]
     if left is None or files:
         work = _answering(left, right, offline, told, files, wanted or Wanted())
     else:
         work = _prepared(left, right, offline, told, wanted or Wanted())
-    return _compared(work, jobs or os.cpu_count() or 1, chosen, done)
+    try:
+        return _compared(work, jobs or os.cpu_count() or 1, chosen, done)
+    finally:
+        work.close()
+
+
+def _read(path: str | Path | None) -> OfflineModel | None:
+    """An offline model, wherever it is."""
+    with fetched(path) as held:
+        if path is None or held is None:
+            return None
+        model = read_offline(held)
+    model.path = Path(path)
+    return model
 
 
 def _compared(work: Work, jobs: int, executor: Executor, done: Callable[[int, int], None] | None) -> Comparison:
@@ -179,7 +192,7 @@ def _answering(
         raise _no_model()
     side = open_side(right, _likely(offline))
     if not is_truth(side):
-        what = f"`{side.execution.folder}` holds a device's dumps, which have the answer too"
+        what = f"`{side.place.shown(side.execution.folder)}` holds a device's dumps, which have the answer too"
         raise user_error("bad-arguments", what, help="hold the answer against the original, or its ground truth")
     fusion = _fusion(offline, told)
     return Answers(fusion, answers_of(offline, fusion, answers), side, wanted)

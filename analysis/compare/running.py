@@ -27,22 +27,22 @@ class Running:
     quantised: Path | None = None
 
 
-def is_model(path: Path) -> bool:
-    """Whether a side is a model, and not a folder of numbers."""
-    return path.is_file() or (path / "saved_model.pb").is_file()
+def is_model(side: str | Path) -> bool:
+    """Whether a side is a model, and not a folder of numbers. What is at a URL is a folder."""
+    return isinstance(side, Path) and (side.is_file() or (side / "saved_model.pb").is_file())
 
 
 @contextmanager
 def run_sides(
-    sides: Sequence[Path], running: Running, progress: Progress | None = None
-) -> Generator[list[Path], None, None]:
+    sides: Sequence[str | Path], running: Running, progress: Progress | None = None
+) -> Generator[list[str | Path], None, None]:
     """All sides as folders; those of models are removed in the end. Raises what running a model does."""
     with ExitStack() as stack:
         dumps = next((side for side in sides if not is_model(side)), None)
-        yield [side if not is_model(side) else _run(side, dumps, running, progress, stack) for side in sides]
+        yield [side if not is_model(side) else _run(Path(side), dumps, running, progress, stack) for side in sides]
 
 
-def _run(model: Path, dumps: Path | None, running: Running, progress: Progress | None, stack: ExitStack) -> Path:
+def _run(model: Path, dumps: str | Path | None, running: Running, progress: Progress | None, stack: ExitStack) -> Path:
     from subcut.analysis.golden import Request, golden
 
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="subcut-"))) / "golden"

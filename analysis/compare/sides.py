@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,8 @@ from subcut.compiler.device.dumps.tree import DumpTree
 from subcut.compiler.device.layouts import LayoutError, decode
 from subcut.compiler.device.layouts.elements import Bytes
 from subcut.compiler.errors import ModelError, user_error
+from subcut.compiler.storage.folder import MANIFEST
+from subcut.compiler.storage.places import HERE, Place, place_of
 
 if TYPE_CHECKING:
     from subcut.compiler.device.dumps.tree import Entry
@@ -52,15 +54,16 @@ class Golden:
 def open_side(path: str | Path, likely: tuple[str, ...] = ()) -> DumpTree:
     """Index a side. Raises UserError where it holds both kinds of files, or none."""
     tree = DumpTree.open(path, likely=likely)
+    shown = tree.place.shown(tree.execution.folder)
     if tree.counts["dump"] and tree.counts["truth"]:
         raise user_error(
             "bad-arguments",
-            f"`{tree.execution.folder}` holds dump files of a device and ground truth, {tree.counts['dump']} and "
+            f"`{shown}` holds dump files of a device and ground truth, {tree.counts['dump']} and "
             f"{tree.counts['truth']} files",
             help="give each a folder of its own",
         )
     if not tree.counts["dump"] and not tree.counts["truth"]:
-        raise user_error("no-dump-files", f"`{tree.execution.folder}` holds no file with the numbers of a tensor")
+        raise user_error("no-dump-files", f"`{shown}` holds no file with the numbers of a tensor")
     return tree
 
 
@@ -69,16 +72,11 @@ def is_truth(tree: DumpTree) -> bool:
     return bool(tree.counts["truth"])
 
 
-def read_run(entry: Entry) -> Dumped:
+def read_run(tree: DumpTree, entry: Entry) -> Dumped:
     """Read the dump file of a run of an operator, or its slices. Raises ModelError."""
-    whole = combine(entry)
+    whole = combine(entry, tree.source)
     problems = (*(problem for file in whole.files for problem in file.problems), *whole.problems)
-    return Dumped(real(entry.path), whole.inputs, whole.outputs, problems)
-
-
-def real(path: Path) -> str:
-    """A path as the accuracy tool prints it."""
-    return os.path.join(os.path.realpath(path.parent), path.name)
+    return Dumped(tree.place.real(entry.path), whole.inputs, whole.outputs, problems)
 
 
 def side_of(tensor: WholeTensor) -> Side:
@@ -109,23 +107,37 @@ def truth_path(tree: DumpTree, name: str, index: int) -> Path:
     return found[-1].path
 
 
-def read_truth(path: Path) -> Golden:
+def read_truth(path: Path, place: Place = HERE) -> Golden:
     """A ground-truth file. Raises NotComparable where it is none of numbers."""
     import numpy as np
 
+    name = place.shown(path)
     try:
-        large = path.suffix == ".npy" and path.stat().st_size > _SMALL
-        array: Any = np.load(path, mmap_mode="r" if large else None, allow_pickle=False)
+        with place.reading(path) as held:
+            large = path.suffix == ".npy" and held.stat().st_size > _SMALL
+            array: Any = np.load(held, mmap_mode="r" if large else None, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
-        raise NotComparable(note=f"{path} cannot be read: {error}") from None
+        raise NotComparable(note=f"{name} cannot be read: {error}") from None
     if path.suffix != ".npy" or array.dtype.kind not in "biufcV" or array.dtype.names:
-        raise NotComparable(note=f"{path} holds no numbers")
+        raise NotComparable(note=f"{name} holds no numbers")
     if array.dtype.kind == "V":
-        raise NotComparable(note=f"{path} says nothing of its element type: write float32")
-    return Golden(real(path), array.reshape(-1), tuple(array.shape))
+        raise NotComparable(note=f"{name} says nothing of its element type: write float32")
+    return Golden(place.real(path), array.reshape(-1), tuple(array.shape))
 
 
-def explained(error: ModelError) -> str:
+def explained(error: ModelError, place: Place = HERE) -> str:
     """What is wrong with a dump file, in one line."""
-    place = f", byte {error.offset}" if error.offset is not None else ""
-    return f"{error.path}{place}: {error.message}"
+    where = f", byte {error.offset}" if error.offset is not None else ""
+    return f"{place.shown(error.path)}{where}: {error.message}"
+
+
+def told(folder: str | Path) -> Any:
+    """The manifest of a folder of ground truth that `subcut run` wrote; None elsewhere."""
+    path, place = place_of(folder)
+    try:
+        with place.reading(path / MANIFEST) as held:
+            return json.loads(held.read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    finally:
+        place.close()

@@ -19,6 +19,11 @@ class Work(abc.ABC):
         """The folders of both sides."""
         return [self.right]
 
+    def close(self) -> None:
+        """Remove what was fetched."""
+        for tree in self.trees:
+            tree.place.close()
+
     @property
     @abc.abstractmethod
     def columns(self) -> Columns:

@@ -72,7 +72,7 @@ class Dumps:
 
     def _read(self, entry: Entry) -> WholeDump:
         if self._open is None or self._open[0] != entry.path:
-            self._open = entry.path, combine(entry)
+            self._open = entry.path, combine(entry, self.tree.source)
         return self._open[1]
 
     def files_of(self, stored: Stored) -> list[Path]:

@@ -33,7 +33,8 @@ class TwinOptions:
 
     offline: Path
     """The `.om`, its JSON, or the text form."""
-    dumps: Path | None = None
+    dumps: str | Path | None = None
+    """Any level of the dump tree, or its URL."""
     quantised: Path | None = None
     """AMCT's quantisation information, where the offline model was made of a quantised model."""
     execution: dict[str, Any] = field(default_factory=dict[str, Any])

@@ -8,6 +8,7 @@ subcut compare dumps other_dumps                         # two devices, by names
 subcut compare golden other_golden                       # two folders of .npy
 subcut compare net.onnx --om net.om --answer output_0.bin           # what the device answered, without dumps
 subcut compare dumps golden --om net.om --executor dask://host:8786 # on a Dask cluster
+subcut compare s3://runs/7/dumps s3://runs/7/golden --om net.om     # folders at a URL, by fsspec
 
 Ten metrics a tensor, as the vendor's accuracy tool defines and prints them. What is missing, or does not fit, is said
 and counted, and the rest is compared. The exit code is 1 when a tensor is beyond the limits, or nothing was compared.
@@ -29,6 +30,7 @@ from subcut.compiler.cli import table
 from subcut.compiler.cli.progress import Bar
 from subcut.compiler.errors import user_error
 from subcut.compiler.storage.folder import ResultFolder
+from subcut.compiler.storage.places import fetched, is_url
 
 if TYPE_CHECKING:
     from subcut.analysis.compare import Comparison, Row
@@ -40,11 +42,13 @@ _SHOWN = ("CosineSimilarity", "RelativeEuclideanDistance", "MaxAbsoluteError", "
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument(
-        "left", metavar="LEFT", type=Path, help="what is judged: dumps, .npy files, or a model; not with `--answer`"
+        "left", metavar="LEFT", type=_place, help="what is judged: dumps, .npy files, or a model; not with `--answer`"
     )
-    parser.add_argument("right", metavar="RIGHT", type=Path, nargs="?", help="what it is held against: the same kinds")
+    parser.add_argument(
+        "right", metavar="RIGHT", type=_place, nargs="?", help="what it is held against: the same kinds"
+    )
     device = parser.add_argument_group("device")
-    device.add_argument("--om", type=Path, metavar="FILE", help="the offline model, or its JSON: what each tensor is")
+    device.add_argument("--om", type=_place, metavar="FILE", help="the offline model, or its JSON: what each tensor is")
     device.add_argument(
         "--answer",
         type=Path,
@@ -53,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="what the device answered, per output of the whole model: .bin or .npy; it is the left side then",
     )
-    device.add_argument("--quant", type=Path, metavar="FILE", help="AMCT's quantisation information, `*_quant.json`")
+    device.add_argument("--quant", type=_place, metavar="FILE", help="AMCT's quantisation information, `*_quant.json`")
     model = parser.add_argument_group("running", "where a side is a model")
     model.add_argument(
         "--inputs",
@@ -83,8 +87,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     more.add_argument(
         "--atol", type=_tolerance, default=1e-5, metavar="A", help="absolute tolerance of a mismatch (default: 1e-5)"
     )
+    _add_output(parser)
+
+
+def _add_output(parser: argparse.ArgumentParser) -> None:
     result = parser.add_argument_group("output")
-    result.add_argument("-o", "--output", type=Path, metavar="DIR", help="the folder to make, with all results")
+    result.add_argument("-o", "--output", type=_here, metavar="DIR", help="the folder to make, with all results")
     result.add_argument("--force", action="store_true", help="replace an existing result folder")
     result.add_argument("--worst", type=_number, default=10, metavar="N", help="tensors to print (default: 10)")
     result.add_argument("-j", "--jobs", type=_number, default=os.cpu_count() or 1, help="processes on this machine")
@@ -109,7 +117,9 @@ def run(args: argparse.Namespace) -> int:
     if args.output is None:
         found = _compared(args)
     else:
-        with ResultFolder(args.output, force=args.force, sources=_sides(args)) as temp:
+        with ResultFolder(
+            args.output, force=args.force, sources=[side for side in _sides(args) if isinstance(side, Path)]
+        ) as temp:
             found = _compared(args)
             _write(temp, args, found)
     _print(args, found)
@@ -117,7 +127,7 @@ def run(args: argparse.Namespace) -> int:
     return 1 if counts["bad"] or not counts["ok"] else 0
 
 
-def _sides(args: argparse.Namespace) -> list[Path]:
+def _sides(args: argparse.Namespace) -> list[str | Path]:
     return [side for side in (args.left, args.right) if side is not None]
 
 
@@ -126,10 +136,11 @@ def _compared(args: argparse.Namespace) -> Comparison:
     from subcut.analysis.compare.running import Running, run_sides
 
     wanted = Wanted(args.further, args.output is not None, args.rtol, args.atol)
-    running = Running(args.inputs, args.seed, args.weights, args.om, args.quant)
     jobs = max(args.jobs, 1)
     hidden = args.quiet or args.json
     with ExitStack() as stack:
+        om, quantised = (stack.enter_context(fetched(file)) for file in (args.om, args.quant))
+        running = Running(args.inputs, args.seed, args.weights, om, quantised)
         with Bar(hidden) as bar:
             bar.stage("running")
             sides = stack.enter_context(run_sides(_sides(args), running, bar.advance))
@@ -140,9 +151,9 @@ def _compared(args: argparse.Namespace) -> Comparison:
             found = compare(
                 left,
                 right,
-                om=args.om,
+                om=om,
                 answers=args.answer,
-                quantised=args.quant,
+                quantised=quantised,
                 wanted=wanted,
                 jobs=jobs,
                 executor=args.executor,
@@ -155,7 +166,7 @@ def _compared(args: argparse.Namespace) -> Comparison:
         return found
 
 
-def _judge(args: argparse.Namespace, found: Comparison, golden: Path) -> None:
+def _judge(args: argparse.Namespace, found: Comparison, golden: str | Path) -> None:
     """Judge every row by what the stated precision costs."""
     from subcut.analysis.compare.expected import expect
 
@@ -167,7 +178,7 @@ def _judge(args: argparse.Namespace, found: Comparison, golden: Path) -> None:
         expected.judge(row)
 
 
-def _note_random(args: argparse.Namespace, found: Comparison, golden: Path) -> None:
+def _note_random(args: argparse.Namespace, found: Comparison, golden: str | Path) -> None:
     """Say which tensors differ because the original draws random numbers."""
     from subcut.analysis.compare.drawn import note_random, random_operators
 
@@ -228,6 +239,17 @@ def _print(args: argparse.Namespace, found: Comparison) -> None:
 
 def _cells(row: Row) -> tuple[str, ...]:
     return row.verdict, row.tensor, row.original, *(row.compared.values[metric] for metric in _SHOWN)
+
+
+def _place(text: str) -> str | Path:
+    """A path, or a URL as it is."""
+    return text if is_url(text) else Path(text)
+
+
+def _here(text: str) -> Path:
+    if is_url(text):
+        raise argparse.ArgumentTypeError(f"`{text}` is a URL, and results are written on this machine")
+    return Path(text)
 
 
 def _tolerance(text: str) -> float:

@@ -17,10 +17,11 @@ _FLAGS = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0) 
 class SourceFile:
     """A file that was opened for reading. `data` is the mapping: slices of it are read from disk when touched."""
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, held: Path | None = None) -> None:
+        """`held` is where it lies, if not at `path`, which messages name."""
         self.path = Path(path)
         try:
-            self.fd = os.open(self.path, _FLAGS)
+            self.fd = os.open(held or self.path, _FLAGS)
         except FileNotFoundError:
             raise ModelError(path, "no such file") from None
         except OSError as error:

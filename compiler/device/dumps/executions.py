@@ -14,6 +14,7 @@ from pathlib import Path
 
 from subcut.compiler.device.dumps.names import escape, parse_name, parse_truth
 from subcut.compiler.errors import ModelError, UserError, user_error
+from subcut.compiler.storage.places import HERE, Place
 
 LEVELS = ("time", "device", "model", "model_id", "index")
 _TIME = re.compile(r"[0-9]{14}")
@@ -45,23 +46,24 @@ class Execution:
         return self.time, _number(self.model_id), _number(self.index)
 
 
-def discover(root: Path) -> tuple[list[Execution], list[str]]:
+def discover(root: Path, place: Place = HERE) -> tuple[list[Execution], list[str]]:
     """Every execution in and below a folder, sorted by its label, and what could not be looked into.
 
     Raises ModelError where `root` is no folder that can be read.
     """
     found: list[Execution] = []
     problems: list[str] = []
-    seen: set[tuple[int, int]] = set()
+    seen: set[object] = set()
     waiting = [root]
     while waiting:
         folder = waiting.pop()
         try:
-            folders, files, holds = _look(folder, seen)
+            folders, files, holds = _look(folder, place, seen)
         except OSError as error:
             if folder == root:
-                raise ModelError(root, f"cannot be read: {error.strerror}", expected="a folder of dump files") from None
-            problems.append(f"{folder} cannot be read: {error.strerror}")
+                what = f"cannot be read: {error.strerror}"
+                raise ModelError(place.shown(root), what, expected="a folder of dump files") from None
+            problems.append(f"{place.shown(folder)} cannot be read: {error.strerror}")
             continue
         waiting += [folder / name for name in folders]
         if holds:
@@ -70,18 +72,18 @@ def discover(root: Path) -> tuple[list[Execution], list[str]]:
     return sorted(found, key=lambda one: (one.age, one.label, str(one.folder))), problems
 
 
-def _look(folder: Path, seen: set[tuple[int, int]]) -> tuple[list[str], int, bool]:
+def _look(folder: Path, place: Place, seen: set[object]) -> tuple[list[str], int, bool]:
     """The sub-folders of a folder, its number of files, and whether one of them is called like a dump.
 
     A folder that was seen before, through a link that leads back, is empty.
     """
-    status = os.stat(folder)
-    if (status.st_dev, status.st_ino) in seen:
+    mark = place.mark(folder)
+    if mark in seen:
         return [], 0, False
-    seen.add((status.st_dev, status.st_ino))
+    seen.add(mark)
     folders: list[str] = []
     files, holds = 0, False
-    with os.scandir(folder) as entries:
+    with place.scandir(folder) as entries:
         for entry in entries:
             if entry.is_dir():
                 folders.append(entry.name)
@@ -107,7 +109,7 @@ def labels(parts: Sequence[str]) -> tuple[str, str, str, str, str]:
     return "", "", "", "", ""
 
 
-def choose(found: Sequence[Execution], wanted: Mapping[str, str], likely: Sequence[str], root: Path) -> Execution:
+def choose(found: Sequence[Execution], wanted: Mapping[str, str], likely: Sequence[str], root: str) -> Execution:
     """The newest execution that has every level `wanted`, of a model that is one of the `likely` ones if any is.
 
     Raises UserError where there is none, or where several models or devices ran in it.
@@ -136,12 +138,12 @@ def _has(one: Execution, level: str, value: str) -> bool:
     return said in (value, escape(value)) or (level == "device" and said == f"device{value}")
 
 
-def _unknown(found: Sequence[Execution], wanted: Mapping[str, str], root: Path) -> UserError:
+def _unknown(found: Sequence[Execution], wanted: Mapping[str, str], root: str) -> UserError:
     asked = ", ".join(f"{level.replace('_', ' ')} `{value}`" for level, value in wanted.items())
     return user_error("unknown-execution", f"`{root}` holds no execution with {asked}", help=list(_list(found)))
 
 
-def _several(found: Sequence[Execution], what: str, root: Path) -> UserError:
+def _several(found: Sequence[Execution], what: str, root: str) -> UserError:
     help = ["choose by time, device, model, model id or index, or give the folder of one:", *_list(found)]
     return user_error("several-executions", f"`{root}` is not one execution: {what}", help=help)
 

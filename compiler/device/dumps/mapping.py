@@ -19,25 +19,26 @@ SIZE = 100 << 20
 _REPORTED = 100
 
 
-def read_mapping(path: Path) -> tuple[dict[str, str], list[str]]:
-    """Long names by short ones, and a sentence about each line that says neither."""
+def read_mapping(path: Path, name: str = "") -> tuple[dict[str, str], list[str]]:
+    """Long names by short ones, and a sentence, which calls the file `name`, about each line that says neither."""
+    name = name or str(path)
     found: dict[str, str] = {}
     problems: list[str] = []
     bad = 0
     try:
         size = path.stat().st_size
         if size > SIZE:
-            return found, [f"{path} has {size} bytes, more than the {SIZE} that are read: no name was resolved"]
+            return found, [f"{name} has {size} bytes, more than the {SIZE} that are read: no name was resolved"]
         with path.open(encoding="utf-8", errors="surrogateescape", newline="\n") as file:
             for number, line in enumerate(file, 1):
                 problem = _add(found, line.rstrip("\r\n"))
                 bad += bool(problem)
                 if problem and bad <= _REPORTED:
-                    problems.append(f"{path}, line {number}: {problem}")
+                    problems.append(f"{name}, line {number}: {problem}")
     except OSError as error:
-        problems.append(f"{path} cannot be read: {error.strerror}")
+        problems.append(f"{name} cannot be read: {error.strerror}")
     if bad > _REPORTED:
-        problems.append(f"{path}: {bad - _REPORTED} more lines like that")
+        problems.append(f"{name}: {bad - _REPORTED} more lines like that")
     return found, problems
 
 

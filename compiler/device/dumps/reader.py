@@ -29,12 +29,12 @@ _FIRST_BYTES = (0x0A, 0x10, 0x1A, 0x22, 0x2A, 0x32, 0x3A, 0x42, 0x4A)
 """The tags of `DumpData`: what the whole-protobuf form can start with."""
 
 
-def read_dump(path: str | Path) -> DumpFile:
+def read_dump(path: str | Path | SourceFile) -> DumpFile:
     """Read what a dump file says. The tensors' numbers stay in the file.
 
     Raises ModelError where the file cannot be read at all; what is wrong with single tensors is in `problems`.
     """
-    file = SourceFile(path)
+    file = path if isinstance(path, SourceFile) else SourceFile(path)
     if file.size >= WORD:
         (length,) = struct.unpack_from("<Q", file.data, 0)
         if length <= file.size - WORD:
@@ -43,14 +43,14 @@ def read_dump(path: str | Path) -> DumpFile:
             return _protobuf(file)
         if file.data[0] not in _FIRST_BYTES or length < 1 << 40:
             raise ModelError(
-                path,
+                file.path,
                 f"the header is {length} bytes long, longer than the file",
                 offset=0,
                 expected=f"at most {file.size - WORD}",
                 where="the header's length",
             )
     elif not looks_whole(file):
-        raise ModelError(path, f"a dump of {file.size} bytes", offset=0, expected=f"at least {WORD + 1}")
+        raise ModelError(file.path, f"a dump of {file.size} bytes", offset=0, expected=f"at least {WORD + 1}")
     return _protobuf(file)
 
 

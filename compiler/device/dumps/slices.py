@@ -12,9 +12,10 @@ the first slice; here the ranges decide wherever they are stated, for inputs too
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from math import prod
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from subcut.compiler.device.dumps.names import FileName
@@ -23,6 +24,7 @@ from subcut.compiler.device.dumps.record import DumpFile, DumpTensor
 from subcut.compiler.device.dumps.slice_info import Box, Unfit, cut_axis, description, parts_of
 from subcut.compiler.device.dumps.tree import DumpPath, Entry
 from subcut.compiler.device.enums import BITS
+from subcut.compiler.storage.files import SourceFile
 
 if TYPE_CHECKING:
     import numpy as np
@@ -72,13 +74,14 @@ class WholeDump:
     say themselves."""
 
 
-def combine(entry: Entry | Sequence[DumpPath]) -> WholeDump:
+def combine(entry: Entry | Sequence[DumpPath], opened: Callable[[Path], SourceFile] = SourceFile) -> WholeDump:
     """Read the files of one run of an operator, and put their tensors together.
 
-    A run of one file comes back as it is. Raises ModelError where a file cannot be read.
+    `opened` opens a file (`DumpTree.source`). A run of one file comes back as it is. Raises ModelError where a file
+    cannot be read.
     """
     paths = entry.files if isinstance(entry, Entry) else tuple(entry)
-    return combined([path.name for path in paths], [read_dump(path.path) for path in paths])
+    return combined([path.name for path in paths], [read_dump(opened(path.path)) for path in paths])
 
 
 def combined(names: Sequence[FileName], files: Sequence[DumpFile]) -> WholeDump:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -23,6 +22,8 @@ from subcut.compiler.device.dumps.names import (
 )
 from subcut.compiler.device.dumps.reader import read_dump
 from subcut.compiler.errors import ModelError, user_error
+from subcut.compiler.storage.files import SourceFile
+from subcut.compiler.storage.places import HERE, Place, place_of
 
 OVERFLOW = "Node_OpDebug"
 """The operator that overflow files are named after."""
@@ -86,6 +87,8 @@ class DumpTree:
     """Names of files that are no dumps, the first `IGNORED` of them."""
     problems: list[str] = field(default_factory=list[str])
     """What was wrong with folders and names, each a sentence."""
+    place: Place = HERE
+    """Where the files are."""
     _dumps: NameIndex = field(default_factory=NameIndex, repr=False)
     _truths: NameIndex = field(default_factory=NameIndex, repr=False)
     _stored: dict[str, str] = field(default_factory=dict[str, str], repr=False)
@@ -104,26 +107,45 @@ class DumpTree:
     ) -> DumpTree:
         """Index the newest execution in a folder that lies anywhere on the way from a dump path to the files.
 
+        A folder at a URL, such as `s3://bucket/dumps`, is indexed there, and files are fetched when they are read.
+
         The options choose another one, by the folder of each level. `likely` are names that the model may have (that
         of the offline model, that of its file): where several models ran, one of these is meant.
 
         Raises ModelError where there is no such folder, and UserError `no-dump-files`, `unknown-execution` or
         `several-executions`.
         """
-        root = Path(path)
-        found, problems = discover(root)
+        root, place = place_of(path)
+        found, problems = discover(root, place)
         if not found:
-            raise user_error("no-dump-files", f"`{root}` holds no dump file, nor does a folder in it", help=_expected())
+            raise user_error(
+                "no-dump-files", f"`{place.shown(root)}` holds no dump file, nor does a folder in it", help=_expected()
+            )
         said = zip(LEVELS, (time, device, model, model_id, index), strict=True)
         wanted = {level: str(value) for level, value in said if value is not None}
-        tree = DumpTree(root, found, choose(found, wanted, likely, root), problems=problems)
+        chosen = choose(found, wanted, likely, place.shown(root))
+        tree = DumpTree(root, found, chosen, problems=problems, place=place)
         tree._index()
         return tree
 
     def __reduce__(self) -> tuple[object, ...]:
         """In another process the folder is indexed anew: an index holds hashes, which are that process's own."""
-        execution = replace(self.execution, folder=self.execution.folder.absolute())
-        return _indexed, (self.root, execution)
+        execution = replace(self.execution, folder=self.place.absolute(self.execution.folder))
+        return DumpTree._indexed, (self.root, execution, self.place)
+
+    @staticmethod
+    def _indexed(root: Path, execution: Execution, place: Place) -> DumpTree:
+        tree = DumpTree(root, [execution], execution, place=place)
+        tree._index()
+        return tree
+
+    def source(self, path: Path) -> SourceFile:
+        """Open a file of the tree. Raises ModelError."""
+        try:
+            with self.place.reading(path) as held:
+                return SourceFile(path, held)
+        except OSError as error:
+            raise ModelError(self.place.shown(path), f"cannot be read: {error.strerror}") from None
 
     def find(self, op_name: str, *, op_type: str | None = None, suffix: str = "", exact: bool = True) -> list[Entry]:
         """What was dumped of an operator, the newest run last; nothing where there is no file.
@@ -201,7 +223,7 @@ class DumpTree:
 
     def _real_name(self, path: Path) -> str:
         try:
-            return read_dump(path).op_name
+            return read_dump(self.source(path)).op_name
         except ModelError as error:
             self.problems.append(str(error))
             return ""
@@ -210,17 +232,25 @@ class DumpTree:
         """One pass over the folder's names."""
         folder, unknown, mapped = self.execution.folder, list[str](), False
         try:
-            with os.scandir(folder) as entries:
+            with self.place.scandir(folder) as entries:
                 for entry in entries:
                     if entry.name == FILE:
                         mapped = True
                     elif not self._add(entry.name) and not entry.is_dir():
                         unknown.append(entry.name)
         except OSError as error:
-            raise ModelError(folder, f"cannot be read: {error.strerror}") from None
-        long_names, problems = read_mapping(folder / FILE) if mapped else ({}, [])
+            raise ModelError(self.place.shown(folder), f"cannot be read: {error.strerror}") from None
+        self._resolve(sorted(unknown), self._long_names(folder / FILE) if mapped else {})
+
+    def _long_names(self, path: Path) -> dict[str, str]:
+        name = self.place.shown(path)
+        try:
+            with self.place.reading(path) as held:
+                found, problems = read_mapping(held, name)
+        except OSError as error:
+            found, problems = {}, [f"{name} cannot be read: {error.strerror}"]
         self.problems += problems
-        self._resolve(sorted(unknown), long_names)
+        return found
 
     def _add(self, text: str) -> bool:
         """Index a name; false where it is none of a dump."""
@@ -258,12 +288,6 @@ class DumpTree:
                     self.problems.append(f"`{text}` stands for `{long}`, which is no name of a dump")
                 elif text.removesuffix(".npy").isdecimal():
                     self.problems.append(f"`{text}` looks like a hashed name, and {FILE} does not explain it")
-
-
-def _indexed(root: Path, execution: Execution) -> DumpTree:
-    tree = DumpTree(root, [execution], execution)
-    tree._index()
-    return tree
 
 
 def _truth_key(name: TruthName) -> str:
