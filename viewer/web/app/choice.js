@@ -1,0 +1,115 @@
+/** The choice of starts and ends, and the text that says the same: how each change leads to the next state. */
+
+/**
+ * @typedef {object} Choice
+ * @property {string} graph  the graph that starts and ends lie in
+ * @property {number[]} starts
+ * @property {number[]} ends
+ * @property {string} text
+ * @property {"none" | "graph" | "text"} leads  who spoke last: the other side follows
+ * @property {"idle" | "asking" | "ok" | "refused"} state
+ * @property {import("./types.js").Chosen | null} chosen  what the server made of the text, the last time it understood
+ * @property {import("./types.js").Diagnostic[]} diagnostics
+ */
+
+/** @returns {Choice} */
+export function nothing() {
+  return {
+    graph: "", starts: [], ends: [], text: "", leads: "none", state: "idle", chosen: null, diagnostics: [],
+  };
+}
+
+/**
+ * The user pointed at operators: the text follows.
+ * @param {Choice} choice
+ * @param {string} graph
+ * @param {number[]} starts
+ * @param {number[]} ends
+ * @returns {Choice}
+ */
+export function point(choice, graph, starts, ends) {
+  if (!starts.length && !ends.length) return nothing();
+  return { ...choice, graph, starts, ends, leads: "graph", state: "asking", chosen: null, diagnostics: [] };
+}
+
+/**
+ * The user typed: starts and ends follow, when the text is understood.
+ * @param {Choice} choice
+ * @param {string} text
+ * @returns {Choice}
+ */
+export function write(choice, text) {
+  if (!text.trim()) return { ...nothing(), text };
+  return { ...choice, text, leads: "text", state: "asking" };
+}
+
+/**
+ * The server put the pointed-at operators into words.
+ * @param {Choice} choice
+ * @param {string} text
+ * @returns {Choice}
+ */
+export function worded(choice, text) {
+  return choice.leads === "graph" ? { ...choice, text } : choice;
+}
+
+/**
+ * The server answered what a text selects. A text that the user typed stays as typed; what was pointed at stays pointed at.
+ * @param {Choice} choice
+ * @param {import("./types.js").Chosen | import("./types.js").Refused} answer
+ * @returns {Choice}
+ */
+export function answered(choice, answer) {
+  if (!answer.ok) {
+    const kept = choice.leads === "graph" ? {} : { starts: [], ends: [], chosen: null };
+    return { ...choice, ...kept, state: "refused", diagnostics: answer.diagnostics };
+  }
+  const led = choice.leads === "graph" ? {} : { starts: answer.starts, ends: answer.ends, graph: answer.graph ?? "" };
+  return { ...choice, ...led, state: "ok", chosen: answer, diagnostics: [] };
+}
+
+/**
+ * Why an operator cannot become an end (or a start), seen from what is chosen on the other side.
+ * @typedef {{why: "above" | "apart", other: number}} Refusal
+ */
+
+/**
+ * Row S9: an end has to be reached from a start.
+ * @param {{reach: (roots: number[]) => Uint8Array, coreach: (roots: number[]) => Uint8Array}} graph
+ * @param {number} id
+ * @param {number[]} starts
+ * @returns {Refusal | null}
+ */
+export function refuseEnd(graph, id, starts) {
+  if (!starts.length || starts.includes(id) || graph.reach(starts)[id]) return null;
+  const below = graph.reach([id]);
+  const other = starts.find((start) => below[start]);
+  return other === undefined ? { why: "apart", other: starts[0] } : { why: "above", other };
+}
+
+/**
+ * The same for a start, which has to reach an end.
+ * @param {{reach: (roots: number[]) => Uint8Array, coreach: (roots: number[]) => Uint8Array}} graph
+ * @param {number} id
+ * @param {number[]} ends
+ * @returns {Refusal | null}
+ */
+export function refuseStart(graph, id, ends) {
+  if (!ends.length || ends.includes(id) || graph.coreach(ends)[id]) return null;
+  const above = graph.coreach([id]);
+  const other = ends.find((end) => above[end]);
+  return other === undefined ? { why: "apart", other: ends[0] } : { why: "above", other };
+}
+
+/**
+ * What is blue before the server has answered: between starts and ends, with only one of them all that it can lead to.
+ * @param {{reach: (roots: number[]) => Uint8Array, coreach: (roots: number[]) => Uint8Array, between: (starts: number[], ends: number[]) => Uint8Array}} graph
+ * @param {Choice} choice
+ * @returns {Uint8Array | null}
+ */
+export function blue(graph, choice) {
+  if (choice.starts.length && choice.ends.length) return graph.between(choice.starts, choice.ends);
+  if (choice.starts.length) return graph.reach(choice.starts);
+  if (choice.ends.length) return graph.coreach(choice.ends);
+  return null;
+}

@@ -1,0 +1,319 @@
+/** One graph on screen: folds it, has it laid out, draws it, and tells the app what the user points at. */
+
+import { openMenu, openScopeMenu } from "./actions.js";
+import { fill, h } from "./dom.js";
+import { t } from "./i18n.js";
+import { blue } from "./choice.js";
+import { edgeMarks } from "./edge-marks.js";
+import { savePicture } from "./pictures.js";
+import { button, complain } from "./widgets.js";
+import { bodyScope, Canvas, defaultOpen, idOf, Layouter, locate, NODE, scopesAround, SearchIndex, visible } from "../engine/engine.js";
+
+/** @typedef {import("../engine/engine.js").Graph} Graph */
+/** @typedef {import("../engine/types.js").View} View */
+/** @typedef {import("../engine/types.js").Layout} Layout */
+/** @typedef {import("../engine/types.js").Marks} Marks */
+/** @typedef {import("../engine/types.js").Hit} Hit */
+/** @typedef {import("./types.js").Place} Place */
+/** @typedef {"svg" | "png" | "view-svg" | "view-png" | "html"} Picture */
+
+/** Milliseconds after which a layout is said to be under way. */
+const PATIENCE = 250;
+
+export class Pane {
+  /** @param {import("./app.js").App} app @param {number} model @param {HTMLElement} stage */
+  constructor(app, model, stage) {
+    this.app = app;
+    this.model = model;
+    this.key = "";
+    /** @type {Graph} */
+    this.graph = /** @type {any} */ (null);
+    /** @type {SearchIndex} */
+    this.index = /** @type {any} */ (null);
+    /** @type {Set<string>} */
+    this.open = new Set();
+    this.constants = false;
+    /** @type {Map<string, Graph>} */
+    this.bodies = new Map();
+    /** @type {View | null} */
+    this.view = null;
+    /** @type {Layout | null} */
+    this.layout = null;
+    /** @type {Marks} */
+    this.marks = {};
+    /** @type {{graph: Graph, ids: Map<string, number>} | null} */
+    this.named = null;
+    this.layouter = new Layouter();
+    this.host = h("div", { class: "pane-canvas" });
+    this.title = h("nav", { class: "pane-title", hidden: true });
+    this.tools = h("div", { class: "pane-tools", role: "toolbar" });
+    this.busy = h("div", { class: "pane-busy", role: "status", hidden: true });
+    this.element = h("div", { class: "pane", role: "group", "data-model": String(model) }, this.host, this.title, this.tools, this.busy);
+    stage.append(this.element);
+    this.canvas = new Canvas(this.host, {
+      label: t(model === 0 ? "stage.label" : "stage.second"),
+      onSelect: (id) => this.selected(id),
+      onMenu: (hit, x, y) => this.menu(hit, x, y),
+      onOpen: (scope) => void this.toggle(scope),
+      onView: () => this.viewed(),
+    });
+    this.stop = app.store.on(["language"], () => this.words());
+    this.element.addEventListener("focusin", () => { app.activeAt = app.panes.indexOf(this); });
+    this.words();
+  }
+
+  /** What takes the focus for the graph: its tree for keyboards and screen readers. @returns {HTMLElement} */
+  get focusable() {
+    return this.canvas.focusable;
+  }
+
+  /** How many operators have numbers, bodies included. */
+  get ids() {
+    return this.view?.ids ?? this.graph?.count ?? 0;
+  }
+
+  words() {
+    this.element.setAttribute("aria-label", t(this.model === 0 ? "stage.label" : "stage.second"));
+    this.tools.setAttribute("aria-label", t("stage.label"));
+    this.constantsButton = button({ icon: "constants", label: t("stage.constants"), pressed: this.constants }, () => void this.showConstants(!this.constants));
+    const scoped = this.graph && this.graph.scopes.paths.length > 1;
+    fill(this.tools,
+      button({ icon: "plus", label: t("stage.zoomin") }, () => this.canvas.zoomBy(1.25)), button({ icon: "minus", label: t("stage.zoomout") }, () => this.canvas.zoomBy(0.8)),
+      button({ icon: "fit", label: t("stage.fit") }, () => this.canvas.fit()), button({ icon: "top", label: t("stage.top") }, () => this.canvas.top()),
+      scoped && button({ icon: "fold", label: t("stage.fold") }, () => void this.foldAll()), scoped && button({ icon: "unfold", label: t("stage.unfold") }, () => void this.unfoldAll()),
+      this.constantsButton);
+    this.showTitle();
+  }
+
+  /** Which graph this is, when it is not plain: the second model, or a body. */
+  showTitle() {
+    const { session, pair } = this.app.store.state;
+    const model = session?.models[this.model];
+    this.title.hidden = this.key === "" && !pair;
+    this.title.setAttribute("aria-label", t("stage.path"));
+    const root = this.key === "" ? h("span", { text: model?.name ?? "" }) : button({ text: t("stage.main"), class: "link" }, () => void this.app.showGraph(""));
+    fill(this.title, root, this.key !== "" && "›", this.key !== "" && h("span", { class: "mono", text: this.app.graphName(this.key) }));
+  }
+
+  /** Shows another graph of the model: "" is the main one. @param {string} key */
+  async show(key) {
+    const graph = await this.app.fetchGraph(this.model, key);
+    this.key = key;
+    this.graph = graph;
+    this.index = new SearchIndex(graph);
+    this.open = defaultOpen(graph);
+    this.bodies = new Map();
+    const { fused = [], dumped } = graph.columns;
+    const has = dumped?.length ? new Uint8Array(graph.count) : null;
+    for (const op of dumped ?? []) if (has) has[op] = 1;
+    this.marks = { fused, dumped: has, selected: -1, hit: -1 };
+    this.words();
+    await this.redraw();
+    this.canvas.top();
+  }
+
+  /**
+   * Folds, lays out and draws anew, around a place that stays where it is.
+   * @param {number} [anchor]  an id
+   */
+  async redraw(anchor) {
+    const view = visible(this.graph, { open: this.open, constants: this.constants, bodies: this.bodies });
+    const waiting = setTimeout(() => {
+      this.busy.textContent = t("app.drawing", { n: view.count });
+      this.busy.hidden = false;
+    }, PATIENCE);
+    try {
+      const layout = await this.layouter.layout(view);
+      this.view = view;
+      this.layout = layout;
+      this.canvas.setScene(view, layout, anchor);
+      this.canvas.setMarks(this.marks);
+    } catch (error) {
+      if (!(error instanceof DOMException && error.name === "AbortError")) throw error;
+    } finally {
+      clearTimeout(waiting);
+      this.busy.hidden = true;
+    }
+  }
+
+  /** @param {Marks} marks  what changes; the rest stays */
+  mark(marks) {
+    this.marks = { ...this.marks, ...marks };
+    this.canvas.setMarks(this.marks);
+  }
+
+  /** Where a drawn operator belongs. @param {number} id @returns {Place} */
+  placeOf(id) {
+    if (!this.view) return { model: this.model, graph: this.key, id };
+    const { key, op } = locate(this.view, id);
+    return { model: this.model, graph: key === "" ? this.key : key, id: op };
+  }
+
+  /** The number that an operator is drawn under, or -1. @param {Place} place */
+  idOf(place) {
+    if (place.graph === this.key) return place.id;
+    return this.view ? idOf(this.view, place.graph, place.id) : -1;
+  }
+
+  /** Unfolds what hides an operator, and shows it. @param {Place} place @param {boolean} centre */
+  async choose(place, centre) {
+    if (this.idOf(place) < 0) await this.show(place.graph);
+    const id = this.idOf(place);
+    this.mark({ selected: id });
+    const { view } = this;
+    if (!view || id < 0) return;
+    const node = view.nodeOf[id];
+    const hidden = node < 0 || view.kind[node] === NODE.group;
+    if (hidden) {
+      for (const scope of scopesAround(this.graph, this.bodies, id)) this.open.add(scope);
+      await this.redraw(id);
+    }
+    if (centre) this.canvas.reveal(id);
+  }
+
+  /** The operator of the same name in this pane, or -1. @param {Graph} graph @param {number} id */
+  counterpart(graph, id) {
+    const name = graph.names[id];
+    const same = this.names().get(name);
+    if (same !== undefined) return same;
+    const fused = graph.columns.fused?.find((group) => group.ops.includes(id));
+    const there = fused && this.names().get(fused.name);
+    return there ?? -1;
+  }
+
+  names() {
+    if (this.named?.graph !== this.graph) {
+      this.named = { graph: this.graph, ids: new Map(this.graph.names.map((name, id) => [name, id])) };
+    }
+    return this.named.ids;
+  }
+
+  /** @param {number} id */
+  selected(id) {
+    if (id < 0) return this.app.unselect();
+    this.app.select(this.placeOf(id), { centre: false });
+  }
+
+  /** @param {Hit | null} hit @param {number} x @param {number} y */
+  menu(hit, x, y) {
+    if (!hit) return;
+    if (hit.kind === "op") openMenu(this.app, this.placeOf(hit.id), x, y);
+    else if (hit.kind === "group" && hit.scope !== undefined) openScopeMenu(this.app, this, hit.scope, this.view?.groups[hit.id].label ?? hit.scope, x, y);
+  }
+
+  /** The innermost scope around an operator that is open. @param {Place} place */
+  scopeOf(place) {
+    const id = this.idOf(place);
+    if (!this.view || id < 0) return undefined;
+    const parent = this.view.parent[this.view.nodeOf[id]];
+    return this.view.groups.find((group) => group.node === parent && group.op < 0);
+  }
+
+  /** @param {string} scope */
+  isOpen(scope) {
+    return this.open.has(scope);
+  }
+
+  /** Folds or unfolds a scope or a body. @param {string} scope */
+  async toggle(scope) {
+    try {
+      if (this.open.has(scope)) this.open.delete(scope);
+      else {
+        await this.fetchBody(scope);
+        this.open.add(scope);
+      }
+      await this.redraw(this.marks.selected);
+      this.app.store.set({ drawn: this.app.store.state.drawn + 1 });
+    } catch (error) {
+      complain(error);
+    }
+  }
+
+  /** @param {string} scope */
+  async fetchBody(scope) {
+    for (const graph of [this.graph, ...this.bodies.values()]) {
+      for (const body of Object.values(graph.bodies).flat()) {
+        if (bodyScope(body.key) !== scope || this.bodies.has(body.key)) continue;
+        this.bodies.set(body.key, await this.app.fetchGraph(this.model, body.key));
+        return;
+      }
+    }
+  }
+
+  async foldAll() {
+    this.open = new Set();
+    await this.redraw(this.marks.selected);
+    this.canvas.top();
+  }
+
+  async unfoldAll() {
+    this.open = new Set(this.graph.scopes.paths);
+    await this.redraw(this.marks.selected);
+  }
+
+  /** @param {boolean} shown */
+  async showConstants(shown) {
+    this.constants = shown;
+    this.constantsButton?.setAttribute("aria-pressed", String(shown));
+    await this.redraw(this.marks.selected);
+  }
+
+  /** @param {import("./choice.js").Choice} choice */
+  markChoice(choice) {
+    if (!this.graph) return;
+    const here = (choice.chosen?.graph ?? choice.graph) === this.key;
+    if (!here) return this.mark({ between: null, starts: [], ends: [], edges: null });
+    const between = choice.chosen && choice.state === "ok" ? marked(this.ids, choice.chosen.ops) : widened(blue(this.graph, choice), this.ids);
+    const edges = choice.state === "ok" ? edgeMarks(this.graph, choice.chosen) : null;
+    this.mark({ between, starts: choice.starts, ends: choice.ends, edges });
+  }
+
+  /** Shows the choice made in another pane. @param {Pane} other @param {import("./choice.js").Choice} choice */
+  mirrorChoice(other, choice) {
+    const ops = choice.chosen?.ops ?? [];
+    const ids = ops.map((op) => this.counterpart(other.graph, op)).filter((id) => id >= 0);
+    this.mark({ between: ids.length ? marked(this.ids, ids) : null });
+  }
+
+  /** Where an operator is on the page, in its pixels. @param {Place} place */
+  boxOf(place) {
+    const id = this.idOf(place);
+    return id < 0 ? null : this.canvas.boxOf(id);
+  }
+
+  viewed() {
+    const { zoom } = this.canvas.viewport;
+    this.app.views?.status.showZoom(zoom);
+  }
+
+  themed() {
+    this.canvas.themed();
+  }
+
+  /** @param {Picture} what @param {string} name @returns {Promise<string>} the file's name */
+  save(what, name) {
+    return savePicture(this, what, name);
+  }
+
+  remove() {
+    this.stop();
+    this.layouter.close();
+    this.canvas.close();
+    this.element.remove();
+  }
+}
+
+/** @param {number} count @param {number[]} ids */
+function marked(count, ids) {
+  const marks = new Uint8Array(count);
+  for (const id of ids) marks[id] = 1;
+  return marks;
+}
+
+/** @param {Uint8Array | null} marks @param {number} count */
+function widened(marks, count) {
+  if (!marks || marks.length >= count) return marks;
+  const wide = new Uint8Array(count);
+  wide.set(marks);
+  return wide;
+}
