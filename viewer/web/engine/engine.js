@@ -10,3 +10,4 @@ export { bodyScope, groupScope, idOf, locate, NODE } from './nodes.js';
 export { SearchIndex } from './search.js';
 export { Layouter, layoutHere } from './layouter.js';
 export { kindOf, KINDS } from './kinds.js';
+export { Canvas, EDGE } from './draw.js';

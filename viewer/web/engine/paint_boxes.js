@@ -1,0 +1,99 @@
+/**
+ * Open groups and bodies: boxes behind what is in them.
+ *
+ * @module
+ * @typedef {import('./paint.js').Frame} Frame
+ */
+
+import { MARK } from './marks.js';
+import { NODE } from './nodes.js';
+import { inSight, DETAIL } from './paint.js';
+import { METRICS } from './sizes.js';
+import { fitted } from './paint_nodes.js';
+
+const RADIUS = 10;
+
+/** @param {Frame} frame */
+export function paintBoxes(frame) {
+  const { pen, scene, theme, marks, zoom } = frame;
+  const { layout, view, depth } = scene;
+  const boxes = inSight(frame, scene.boxes.query(frame.top, frame.bottom, []));
+  boxes.sort((a, b) => depth[a] - depth[b] || a - b);
+  for (const box of boxes) {
+    const [x, y] = [layout.x[box] - frame.left, layout.y[box] - frame.top];
+    const chosen = (marks.flags[box] & (MARK.between | MARK.selected)) !== 0;
+    pen.fillStyle = depth[box] % 2 === 0 ? theme.box : theme.boxDeep;
+    pen.strokeStyle = chosen ? theme.blue : theme.boxBorder;
+    pen.lineWidth = Math.max(1, 0.7 / zoom);
+    clippedRect(frame, x, y, layout.w[box], layout.h[box]);
+    pen.fill();
+    pen.stroke();
+    if (zoom >= DETAIL.type) paintTitle(frame, box, x, y, view.kind[box] === NODE.body);
+  }
+}
+
+/**
+ * A box may be millions of pixels tall, more than a canvas can address: what lies far outside is left out.
+ *
+ * @param {Frame} frame
+ * @param {number} x
+ * @param {number} y
+ * @param {number} w
+ * @param {number} h
+ */
+function clippedRect({ pen, zoom, top, bottom }, x, y, w, h) {
+  const margin = 40 / zoom;
+  const start = Math.max(y, -margin);
+  const end = Math.min(y + h, bottom - top + margin);
+  pen.beginPath();
+  pen.roundRect(x, start, w, Math.max(end - start, 1), RADIUS);
+}
+
+/**
+ * @param {Frame} frame
+ * @param {number} box
+ * @param {number} x
+ * @param {number} y
+ * @param {boolean} operator whether it is an operator, whose bodies are in the box
+ */
+function paintTitle(frame, box, x, y, operator) {
+  const { pen, scene, theme } = frame;
+  const width = scene.layout.w[box];
+  const written = scene.text(box);
+  if (operator) {
+    pen.fillStyle = theme.kinds[scene.kinds[box]];
+    pen.beginPath();
+    pen.roundRect(x, y, width, METRICS.title, [RADIUS, RADIUS, 0, 0]);
+    pen.fill();
+  }
+  pen.font = `600 12px ${theme.font}`;
+  pen.fillStyle = operator ? theme.header : theme.faint;
+  pen.textAlign = 'left';
+  pen.textBaseline = 'middle';
+  const text = written.name ? `${written.title}  ${written.name}` : written.title;
+  paintToggle(frame, x + 14, y + METRICS.title / 2, false, pen.fillStyle);
+  pen.fillText(fitted(frame, text, width - 40), x + 26, y + METRICS.title / 2 + 0.5);
+}
+
+/**
+ * A plus or a minus in a square: opens or closes.
+ *
+ * @param {Frame} frame
+ * @param {number} x its middle
+ * @param {number} y
+ * @param {boolean} plus
+ * @param {string | CanvasGradient | CanvasPattern} colour
+ */
+export function paintToggle({ pen }, x, y, plus, colour) {
+  pen.strokeStyle = colour;
+  pen.lineWidth = 1.3;
+  pen.beginPath();
+  pen.roundRect(x - 5.5, y - 5.5, 11, 11, 2.5);
+  pen.moveTo(x - 3, y);
+  pen.lineTo(x + 3, y);
+  if (plus) {
+    pen.moveTo(x, y - 3);
+    pen.lineTo(x, y + 3);
+  }
+  pen.stroke();
+}
