@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import traceback
 from collections.abc import Awaitable, Callable, Collection
@@ -17,8 +16,8 @@ from starlette.types import Receive, Scope, Send
 from subcut.compiler.errors import SubcutError
 from subcut.viewer.answers import BadRequest, refusal
 from subcut.viewer.asked import Asked
-from subcut.viewer.events import Events
-from subcut.viewer.jobs import Busy, Jobs, started, told
+from subcut.viewer.events import Event, Events
+from subcut.viewer.jobs import Busy, Inference, Jobs
 from subcut.viewer.questions import Questions
 from subcut.viewer.session import Session
 from subcut.viewer.web_files import TYPES, web_files
@@ -37,8 +36,8 @@ class App:
         self.files = web_files()
         self.events = Events()
         self.jobs = Jobs(self.events)
+        self.inference = Inference(self._take_types)
         self.questions = questions = Questions(session)
-        self._inference: asyncio.Task[None] | None = None
         self._gets: dict[str, Answer] = {
             "/api/session": partial(self._ask, lambda _: session.about()),
             "/api/report": partial(self._ask, questions.report),
@@ -64,11 +63,22 @@ class App:
         return {**gets, **dict.fromkeys(self._posts, ("POST",))}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Answer one request; or, when the server ends, end what it has started."""
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+            return
         request = Request(scope, receive)
         path: str = request.scope["path"]
         response = self._file(path) if path in self.files else await self._answers[path](request)
         await response(scope, receive, send)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self.jobs.cancel()
+        await self.inference.close()
+        await send({"type": "lifespan.shutdown.complete"})
 
     def _file(self, path: str) -> Response:
         file = self.files[path]
@@ -102,17 +112,13 @@ class App:
     async def _graph(self, request: Request) -> Response:
         """A graph; when the first one is on its way, the types that it lacks are looked for."""
         response = await self._ask(self.questions.graph, request)
-        if not self.session.typed and self._inference is None:
-            self._inference = asyncio.create_task(self._infer())
+        if not self.session.typed:
+            self.inference.begin(self.questions.types())
         return response
 
-    async def _infer(self) -> None:
-        process = await started(self.questions.types())
-        async for event in told(process):
-            if event["kind"] == "types":
-                await run_in_threadpool(self.questions.take_types, event)
-                self.events.typed()
-        await process.wait()
+    async def _take_types(self, event: Event) -> None:
+        await run_in_threadpool(self.questions.take_types, event)
+        self.events.typed()
 
     async def _work(self, question: Question, request: Request) -> Response:
         """Start what a question turns out to ask for."""

@@ -80,7 +80,8 @@ class Guard:
             await receive()
             await send({"type": "websocket.close", "code": 1008})  # before it is accepted: the browser sees a 403
             return
-        if scope["type"] != "http":
+        if scope["type"] == "lifespan":  # the server itself, that begins or ends
+            await self.app(scope, receive, send)
             return
         refusal = self._refusal(scope)
         if refusal is not None:

@@ -8,7 +8,7 @@ import json
 import os
 import pickle
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +93,38 @@ class Jobs:
         if not ended:
             stopped = _failed("cancelled", "cancelled: nothing was written")
             self._tell(stopped if self._cancelled else _failed("bug", f"the job ended by itself, with code {code}"))
+
+
+class Inference:
+    """Looks for types once, beside whatever else runs; `take` is given what was found."""
+
+    def __init__(self, take: Callable[[Event], Awaitable[None]]) -> None:
+        self._take = take
+        self._process: asyncio.subprocess.Process | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def begin(self, work: Work) -> None:
+        """Begin, unless that was done before."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._run(work))
+
+    async def close(self) -> None:
+        """End it, and wait until it has."""
+        if self._task is None:
+            return
+        while self._process is None and not self._task.done():  # it is being started
+            await asyncio.sleep(0.01)
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
+        await self._task
+
+    async def _run(self, work: Work) -> None:
+        self._process = process = await started(work)
+        async for event in told(process):
+            if event["kind"] == "types":
+                await self._take(event)
+        await process.wait()
 
 
 def _failed(code: str, message: str) -> Event:

@@ -30,7 +30,7 @@ class Server:
             self.app,
             http="h11",
             ws="none",
-            lifespan="off",
+            lifespan="on",
             loop="asyncio",
             log_level="error",
             access_log=False,
@@ -62,6 +62,7 @@ def _bound(port: int) -> socket.socket:
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         bound.bind((ADDRESS, port))
+        bound.listen()  # a browser that is faster than the server waits
     except (OSError, OverflowError) as error:
         bound.close()
         why = getattr(error, "strerror", None) or str(error)
