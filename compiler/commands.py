@@ -81,13 +81,16 @@ def _own(model: Model) -> list[Edge]:
 
 
 def _out_nodes(model: Model) -> list[str]:
-    """The outputs that ATC has to be told of: all of TensorFlow's; Caffe's where one is read in the net too."""
+    """The outputs that ATC has to be told of: all of TensorFlow's; Caffe's where one is read in the net too.
+
+    Several of Caffe's are told in any case, so that their order is known.
+    """
     report = model.report
     assert report is not None
     values = [edge.value for edge in report.outputs]
     if model.dialect.name == "tf":
         return [value.name if ":" in value.name else f"{value.name}:0" for value in values]
-    if model.dialect.name != "caffe" or not any(value.uses for value in values):
+    if model.dialect.name != "caffe" or (len(values) < 2 and not any(value.uses for value in values)):
         return []
     names = model.dialect.compiled_names(model.main)
     return [f"{names[value.producer]}:{value.index}" for value in values if value.producer is not None]

@@ -111,7 +111,7 @@ def locate(
     if not count or not reference.can_run(tuple(range(count))):
         raise user_error("nothing-to-search", "the model computes nothing that a candidate could get wrong")
     bound = worst_case(count, settings.repeats)
-    for text in _random_told(reference):
+    for text in random_told(reference):
         say(text)
     flaky_bound = bound * settings.repeats
     more = f", {flaky_bound} if it does not always say the same" if settings.repeats > 1 else ""
@@ -124,7 +124,8 @@ def _say_nothing(text: str) -> None:
     del text
 
 
-def _random_told(reference: Reference) -> list[str]:
+def random_told(reference: Reference) -> list[str]:
+    """What there is to say of operators that never repeat themselves."""
     if not reference.random:
         return []
     names = ", ".join(f"`{op.label}` ({op.type})" for op in reference.random)

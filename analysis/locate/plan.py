@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
+from subcut.analysis.locate.judge import Tolerance
 from subcut.analysis.locate.locating import Settings
 from subcut.analysis.locate.reference import Source
 from subcut.analysis.locate.state import State, write_text
@@ -53,8 +54,9 @@ class Asked:
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> Asked:
         """What `to_json` gave."""
-        piece = tuple(place for start, stop in content["piece"] for place in range(start, stop))
-        return cls(**{**content, "piece": piece})
+        told = dict(content)
+        piece = tuple(place for start, stop in told.pop("piece") for place in range(start, stop))
+        return cls(piece=piece, **told)
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ class Request:
             raise user_error(
                 "bad-candidate",
                 "the device host runs a command, and this one does not say where the model comes in",
-                help="such as `--candidate './run {model} {inputs} {outputs}'`; without `--candidate`, `atc` and `msame`",
+                help=["`--candidate './run {model} {inputs} {outputs}'`", "leave it out for `atc` and `msame`"],
             )
 
     @property
@@ -246,13 +248,14 @@ def new_plan(plan: Plan) -> Plan:
 
 
 def _plan(folder: Path, content: dict[str, Any]) -> Plan:
-    request = dict(content["request"])
-    tolerance, repeats = request.pop("tolerance"), request.pop("repeats")
-    settings = Settings(type(Settings().tolerance)(*tolerance), repeats)
-    made = Request(settings, **{**request, "atc": tuple(request["atc"])})
-    candidates = [Asked.from_json(one) for one in content["candidates"]]
-    names = ("digest", "seed", "fed", "round", "at_most", "answered", "asked")
-    return Plan(folder, made, content["model"], **{name: content[name] for name in names}, candidates=candidates)
+    request: dict[str, Any] = dict(content["request"])
+    settings = Settings(Tolerance(*request.pop("tolerance")), request.pop("repeats"))
+    atc = tuple(str(word) for word in request.pop("atc"))
+    plan = Plan(folder, Request(settings, atc=atc, **request), content["model"], content["digest"])
+    for name in ("seed", "fed", "round", "at_most", "answered", "asked"):
+        setattr(plan, name, content[name])
+    plan.candidates = [Asked.from_json(one) for one in content["candidates"]]
+    return plan
 
 
 def _request_json(request: Request) -> dict[str, Any]:

@@ -12,7 +12,9 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from subcut.analysis.locate.judge import DIFFERS, PASSED, Outcome
+from subcut.analysis.locate.candidate import Job
+from subcut.analysis.locate.command import Answer
+from subcut.analysis.locate.judge import DIFFERS, MISSING, OF_OUTPUTS, PASSED, Outcome
 from subcut.analysis.locate.locating import Located, searched
 from subcut.analysis.locate.plan import Request
 from subcut.analysis.locate.reference import Reference
@@ -35,6 +37,16 @@ def worst_rounds(count: int, batch: int, repeats: int) -> int:
     return 1 + halvings(count, batch) + 1 + halvings(count - 1, batch) + 2 + _certifying(3 * repeats - 1, batch)
 
 
+def worst_flaky(count: int, batch: int, repeats: int) -> int:
+    """The most rounds where a candidate turns out not to always say the same: then each piece is run `repeats` times.
+
+    That shows with the whole model or, the search nearly over, with the answer; then it begins again.
+    """
+    each, batch_of_pieces = max(math.ceil(repeats / batch), 1), max(batch // repeats, 1)
+    again = halvings(count, batch_of_pieces) + 1 + halvings(count - 1, batch_of_pieces) + 2
+    return worst_rounds(count, batch, repeats) + each * again + _certifying(3 * repeats - 1, batch)
+
+
 def halvings(count: int, batch: int) -> int:
     """How often a stretch of `count` is divided into `batch` + 1 even parts until one is left."""
     rounds = 0
@@ -48,20 +60,45 @@ def _certifying(runs: int, batch: int) -> int:
     return math.ceil(runs / batch)
 
 
-@dataclass
 class Wanted(Exception):
     """Raised where the search does not know how a run ended."""
 
-    runs: list[Run]
-    """Any of which brings it on; they are nested, the shortest first."""
-    what: str
-    left: int
-    """The rounds that are left at most, this one included."""
+    def __init__(self, runs: list[Run], what: str, left: int) -> None:
+        super().__init__(what)
+        self.runs = runs
+        """Any of which brings it on; they are nested, the shortest first."""
+        self.what = what
+        self.left = left
+        """The rounds that are left at most, this one included."""
 
 
-@dataclass
 class Supposed(Exception):
     """Raised where a search that rests on guesses has come to its end."""
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """A backend on another machine: what it answered is told afterwards."""
+
+    request: Request
+    answered: Callable[[Job], Answer] | None = None
+    """What came back of the candidate that is the result."""
+
+    @property
+    def compares(self) -> bool:
+        """Whether there are outputs to compare."""
+        return self.request.compares
+
+    @property
+    def identity(self) -> str:
+        """What tells its outcomes from those of other requests."""
+        return self.request.identity
+
+    def run(self, job: Job) -> Answer:
+        """What came back of a candidate."""
+        if self.answered is None:
+            raise TypeError("candidates of another machine are not run here")
+        return self.answered(job)
 
 
 @dataclass
@@ -73,11 +110,14 @@ class Known:
     request: Request
     tried: list[Piece]
     """Pieces of which at least one run is known, or was asked for."""
+    kind: str = ""
+    """How the whole model failed, once that is known."""
     keys: dict[Run, str] = field(default_factory=dict[Run, str])
 
-    def key(self, runs: PlannedRuns, run: Run) -> str:
+    def key(self, run: Run) -> str:
         """The key of a run's outcome."""
         if run not in self.keys:
+            runs = Runs(self.reference, Elsewhere(self.request), self.state, self.request.settings.tolerance, 0)
             self.keys[run] = runs.key(*run)
         return self.keys[run]
 
@@ -100,13 +140,15 @@ class PlannedRuns(Runs):
 
     def outcome(self, piece: Piece, what: str, number: int = 0) -> Outcome:
         """How a run ended. Raises Wanted where nobody knows."""
-        found = self.guessed.get((piece, number)) or self.state.outcome(self.known.key(self, (piece, number)))
+        found = self.guessed.get((piece, number)) or self.state.outcome(self.known.key((piece, number)))
         if found is None:
             raise Wanted(self._wanted(piece, number), what, self._left(what))
         if what == WHOLE:
             self._stop = len(piece)
+            if (piece, number) not in self.guessed and not found.passed:
+                self.known.kind = found.kind
         self._answered += what.startswith(ANSWER)
-        key = self.known.key(self, (piece, number))
+        key = self.known.key((piece, number))
         if key not in self._known:
             self._known[key] = found
             self.reused += 1
@@ -118,6 +160,7 @@ class PlannedRuns(Runs):
         """A place that is known already, nearest to the middle; else the middle one of several that divide evenly."""
         prefixes = piece(low + 1)[:1] == (0,)
         self._open = ("prefixes" if prefixes else "suffixes", high - low)
+        self._answered = 0
         if prefixes:
             self._stop = high
         middle = (low + high) // 2
@@ -140,7 +183,7 @@ class PlannedRuns(Runs):
 
     def _is_known(self, piece: Piece) -> bool:
         run = (piece, 0)
-        return run in self.guessed or self.state.outcome(self.known.key(self, run)) is not None
+        return run in self.guessed or self.state.outcome(self.known.key(run)) is not None
 
     def _spread(self, low: int, high: int, piece: Callable[[int], Piece]) -> list[int]:
         """As many places as there is room for that divide a stretch evenly, each where the model can be cut."""
@@ -149,7 +192,7 @@ class PlannedRuns(Runs):
         for part in range(1, parts):
             start = found[-1] + 1 if found else low + 1
             ideal = max(low + math.ceil((high - low) * part / parts), start)
-            choices = sorted(range(start, high), key=lambda place: abs(place - ideal))  # noqa: B023
+            choices = sorted(range(start, high), key=lambda place: abs(place - ideal))
             place = next((one for one in choices if self.reference.can_run(piece(one))), None)
             if place is None:
                 break
@@ -170,7 +213,7 @@ class PlannedRuns(Runs):
         return [(one, n) for one in together for n in range(self._numbers) if not self._is_run((one, n))]
 
     def _is_run(self, run: Run) -> bool:
-        return run in self.guessed or self.state.outcome(self.known.key(self, run)) is not None
+        return run in self.guessed or self.state.outcome(self.known.key(run)) is not None
 
     def _left(self, what: str) -> int:
         """The rounds that are left at most, from the kind of run that is wanted."""
@@ -228,7 +271,7 @@ def next_runs(known: Known) -> tuple[dict[Run, str], int] | Located:
         except Wanted as wanted:
             left = left or wanted.left
             for run in wanted.runs[: batch - len(asked)]:
-                asked.setdefault(run, wanted.what if len(wanted.runs) == 1 else _told(run, known))
+                asked.setdefault(run, _told(run, known))
             for chance, guess in _guesses(wanted, known):
                 heapq.heappush(heap, (weight * chance, next(order), {**guessed, **guess}))
         else:
@@ -237,8 +280,16 @@ def next_runs(known: Known) -> tuple[dict[Run, str], int] | Located:
 
 
 def _told(run: Run, known: Known) -> str:
-    piece, count = run[0], len(known.reference.steps.ops)
-    return f"the {'first' if piece[0] == 0 else 'last'} {len(piece)} of {count} operators"
+    """What a run is, for the reader."""
+    (piece, number), steps = run, known.reference.steps
+    names = [f"`{name}`" for name in steps.labels(piece[:: max(len(piece) - 1, 1)])]
+    if len(piece) == len(steps.ops):
+        what = WHOLE
+    elif piece == tuple(range(len(piece))):
+        what = f"the first {len(piece)} of {len(steps.ops)} operators, to {names[-1]}"
+    else:
+        what = f"{len(piece)} operators, {' to '.join(names)}" if len(piece) > 1 else f"{names[0]} alone"
+    return what + (f", run {number + 1}" if number else "")
 
 
 def _guesses(wanted: Wanted, known: Known) -> list[tuple[float, dict[Run, Outcome]]]:
@@ -261,4 +312,5 @@ def _guesses(wanted: Wanted, known: Known) -> list[tuple[float, dict[Run, Outcom
 def _failure(piece: Piece, known: Known) -> Outcome:
     """A failure as the search would follow it: wrong in what the last operator makes, and wherever else it asks."""
     names = [value.name for value in known.reference.steps.edges(piece).outputs]
-    return Outcome(DIFFERS, tuple(reversed(names))) if known.request.compares else Outcome("exit 1")
+    kind = known.kind or (DIFFERS if known.request.compares else "exit 1")
+    return Outcome(kind, tuple(reversed(names)) if kind in (*OF_OUTPUTS, MISSING) else ())

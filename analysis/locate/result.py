@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from subcut.analysis.locate.candidate import Job
+from subcut.analysis.locate.candidate import Cut, Job
 from subcut.analysis.locate.command import LIST, Answer, Backend, Command, listed
 from subcut.analysis.locate.judge import PASSED, Outcome, Tolerance, compare, same_failure
 from subcut.analysis.locate.locating import Certificate, Located
@@ -33,15 +33,17 @@ def write_result(
     *,
     force: bool = False,
     link: bool = False,
+    finish: Callable[[Path, Cut], list[dict[str, Any]]] | None = None,
 ) -> dict[str, Any]:
     """Write the piece that was found into `folder`, run the candidate on these very files, and return the manifest.
 
     Besides the cut: `inputs/`, `expected/` and `actual/` with a `.npy` a tensor, `repro.sh`, and what the command
-    wrote. Raises UserError where the folder cannot be written.
+    wrote. `finish` writes what a backend needs that was run elsewhere, and returns what else the manifest is to say.
+    Raises UserError where the folder cannot be written.
     """
     golden = located.reference.golden
     cut = located.reference.cutter.cut(located.piece, golden)
-    located = dataclasses.replace(located, runs=located.runs + 1)
+    located = dataclasses.replace(located, runs=located.runs + (finish is None))
     inputs = {name: golden[tensor] for name, tensor in cut.inputs.items()}
     expected = {name: golden[tensor] for name, tensor in cut.outputs.items() if tensor in golden}
 
@@ -63,7 +65,8 @@ def write_result(
             _write_script(temp, backend, files, tolerance)
             if "{inputs_npz}" in backend.text:
                 write_npz(temp / "inputs.npz", inputs)
-        content["locate"] = [*facts(located), {"reproduced": same_failure(seen, located.failure, tensor)}]
+        more = finish(temp, cut) if finish is not None else []
+        content["locate"] = [*facts(located), *more, {"reproduced": same_failure(seen, located.failure, tensor)}]
         (temp / MANIFEST).write_text(manifest.text(content) + "\n", encoding="utf-8")
 
     return save(cut.model, folder, options=WriteOptions(link=link), force=force, check=complete)

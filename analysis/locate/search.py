@@ -65,7 +65,7 @@ class Runs:
 
     def outcome(self, piece: Piece, what: str, number: int = 0) -> Outcome:
         """How run `number` of a piece ends; what ran before is not run again."""
-        key = self._key(piece, number)
+        key = self.key(piece, number)
         if key in self._known:
             return self._known[key]
         found = self.state.outcome(key)
@@ -111,7 +111,7 @@ class Runs:
             found = compare(expected, answer.outputs, self.tolerance)
         return Outcome(found.kind, tuple(cut.outputs[name] for name in found.tensors), found.note)
 
-    def _key(self, piece: Piece, number: int) -> str:
+    def key(self, piece: Piece, number: int) -> str:
         """What the outcome depends on: the model, the operators, the numbers fed and expected, and the judge."""
         golden, steps = self.reference.golden, self.reference.steps
         edges = steps.edges(piece)

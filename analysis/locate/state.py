@@ -120,6 +120,13 @@ class Recorded(Mapping[str, Any]):
     def __len__(self) -> int:
         return len(self._tensors)
 
+    def is_intact(self, name: str) -> bool:
+        """Whether a tensor's file still holds the numbers that were recorded."""
+        try:
+            return _digest(self[name]) == self.digest(name)
+        except (UserError, ValueError):
+            return False
+
     def digest(self, name: str) -> str:
         """The SHA-256 of a tensor's type, shape and numbers."""
         return self._tensors[name]["sha256"]

@@ -19,20 +19,21 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from subcut.compiler.cli import locate_dump, options
+from subcut.compiler.cli import locate_dump, locate_plan, options
+from subcut.compiler.cli.locate_told import told
 from subcut.compiler.cli.progress import Bar
 from subcut.compiler.errors import user_error
 from subcut.compiler.storage.interrupts import Interrupts, Terminated
 
 if TYPE_CHECKING:
-    from subcut.analysis.locate import Located, Settings, State
+    from subcut.analysis.locate import Settings, State
 
 DONE, UNPROVEN = 0, 1
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    options.add_model(parser)
+    options.add_model(parser, optional=True)
     group = parser.add_argument_group("candidate")
     group.add_argument(
         "--candidate", metavar="CMD", help="a shell command, or a word such as onnxruntime:O3; `help` lists them"
@@ -47,6 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     options.add_device(parser)
     locate_dump.add_arguments(parser)
+    locate_plan.add_arguments(parser)
     options.add_inputs(parser)
     options.add_output(parser, "the result folder (default: located)")
     parser.add_argument("--state", type=Path, metavar="DIR", help="where to remember runs (default: beside the result)")
@@ -54,6 +56,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Search, write the result folder, and say what was found."""
+    if locate_plan.is_asked(args):
+        return locate_plan.run(args)
+    options.named_model(args)
     if args.om is not None and args.candidate is None:
         return locate_dump.run(args)
     return _run_candidate(args)
@@ -90,10 +95,10 @@ def _run_candidate(args: argparse.Namespace) -> int:
     if args.state is None:
         state.discard()
     if args.json:
-        told = manifest["locate"] if manifest else facts(found)
-        print(json.dumps(told, indent=2, ensure_ascii=False))
+        content = manifest["locate"] if manifest else facts(found)
+        print(json.dumps(content, indent=2, ensure_ascii=False))
     elif not args.quiet:
-        print("\n".join(_told(found, folder, manifest)))
+        print("\n".join(told(found, folder, manifest)))
     return DONE if found.certificate is None or found.certificate.holds else UNPROVEN
 
 
@@ -130,42 +135,3 @@ def _check(args: argparse.Namespace, settings: Settings) -> None:
                 *(f"`{name}`: {what}" for name, what in KNOWN.items()),
             ],
         )
-
-
-def _told(found: Located, folder: Path, manifest: dict[str, Any] | None) -> list[str]:
-    """What was found, a sentence a line."""
-    result = " and the result's own" if manifest is not None else ""
-    before = f", {found.reused} known before" if found.reused else ""
-    runs = f"{found.runs}{result} of at most {found.bound} runs{before}"
-    ended = ", ".join(f"{count} {kind}" for kind, count in found.kinds.items())
-    lines = [f"Not linked: with weights in another file the candidate died: {found.unlinked}"] if found.unlinked else []
-    lines += [f"{runs}: {ended}"]
-    if manifest is None:
-        return [*lines, f"Nothing to locate: the candidate agrees with the reference on all {found.count} operators"]
-    lines += [f"Not the failure looked for, counted as passing: {note}" for note in found.others.values()]
-    lines += [found.flaky[0].upper() + found.flaky[1:]] if found.flaky else []
-    names = ", ".join(f"`{name}`" for name in found.operators[:12])
-    more = f" and {len(found.operators) - 12} more" if len(found.operators) > 12 else ""
-    lines += [f"Located: {names}{more} of {found.count} operators: {found.failure}"]
-    if len(found.kinds) == 1:
-        lines += ["  every run ended so: does the command work on any model?"]
-    if found.constants:
-        lines += [f"  it computes {', '.join(f'`{name}`' for name in found.constants)} from stored numbers"]
-    lines += _proof(found)
-    again = (
-        "does so again from the files written" if manifest["locate"][-1]["reproduced"] else "NOT REPRODUCED from them"
-    )
-    return [*lines, f"Result: {folder} ({again})"]
-
-
-def _proof(found: Located) -> list[str]:
-    certificate = found.certificate
-    assert certificate is not None
-    shrinks = {"last": certificate.without_last, "first": certificate.without_first}
-    lines = [
-        f"  the answer fails in {sum(certificate.answer)} of {len(certificate.answer)} runs",
-        *(f"  without its {which} operator in {sum(runs)} of {len(runs)}" for which, runs in shrinks.items() if runs),
-        *(["  nothing is left without it"] if not any(shrinks.values()) else []),
-        f"  the reference {'agrees' if certificate.reference_agrees else 'DISAGREES'} with itself on it",
-    ]
-    return [f"Certificate{'' if certificate.holds else ', which does NOT hold'}:", *lines]

@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from subcut.compiler.alignment.twin import TwinOptions
 
 
-def add_model(parser: argparse.ArgumentParser) -> None:
-    """The model and how to read it."""
+def add_model(parser: argparse.ArgumentParser, *, optional: bool = False) -> None:
+    """The model and how to read it. `optional` is for commands of which not all need it named: see `named_model`."""
     files = "a .prototxt, .pb, .pbtxt, .onnx, SavedModel folder, .keras or .h5; to look at also .om, its JSON, .air"
-    parser.add_argument("model", metavar="MODEL", help=files)
+    parser.add_argument("model", metavar="MODEL", nargs="?" if optional else None, help=files)
     group = parser.add_argument_group("reading")
     group.add_argument("-w", "--weights", type=Path, help="the .caffemodel (default: the one beside the .prototxt)")
     group.add_argument(
@@ -28,6 +28,15 @@ def add_model(parser: argparse.ArgumentParser) -> None:
         default="serving_default",
         help="TensorFlow: the signature of a SavedModel (default: %(default)s)",
     )
+
+
+def named_model(args: argparse.Namespace) -> Path:
+    """The model. Raises UserError `bad-arguments` where it may be left out, and is, although it is needed."""
+    from subcut.compiler.errors import user_error
+
+    if args.model is None:
+        raise user_error("bad-arguments", "the following arguments are required: MODEL")
+    return Path(args.model)
 
 
 def read_options(args: argparse.Namespace) -> ReadOptions:
