@@ -69,6 +69,23 @@ class Tested:
     own: list[Distance]
     limit: list[Distance]
 
+    @property
+    def fails(self) -> bool:
+        """Whether an output is farther off than the precision must cost."""
+        return any(own.beyond(limit) for own, limit in zip(self.own, self.limit, strict=True))
+
+
+@dataclass
+class Feeds:
+    """What a unit was fed."""
+
+    made: dict[Value, Array] = field(default_factory=dict["Value", "Array"])
+    """As whoever made it stored it."""
+    read: dict[Value, Array] = field(default_factory=dict["Value", "Array"])
+    """As the unit's own dump has it; as it was made, where that has no inputs."""
+    moved: str = ""
+    """What is different, where the two are not the same."""
+
 
 class Judge:
     """Runs pieces in the reference, on what the device stored."""
@@ -121,31 +138,24 @@ class Judge:
         found = cost.times(self.factor, self.least)
         return Distance(max(known.euclidean, found.euclidean), max(known.largest, found.largest))
 
-    def feeds(self, unit: Unit) -> tuple[dict[Value, Array], str]:
-        """What the device fed a unit, from the operator's own dump where it has its inputs.
-
-        Also says what is wrong where that is not what the maker of an input stored: it changed on its way.
-        """
+    def feeds(self, unit: Unit) -> Feeds:
+        """What the device fed a unit. Raises UserError where a stored tensor is none of it."""
         readers = dict.fromkeys(unit.ops)
-        feeds: dict[Value, Array] = {}
-        moved = ""
+        found = Feeds()
         for value in unit.inputs:
-            made = self.device.read(value)
+            made = found.made[value] = self.device.read(value)
             own = self.device.read_by(value, readers)
-            feeds[value] = made
+            found.read[value] = made if own is None else own.array
             if own is None:
                 continue
-            array, reader, between = own
-            apart = distance(array, made)
-            if apart.euclidean > self.factor * self.least and not moved:
-                what = hint(array, made)
-                where = f"`{between}` between them" if between else "nothing is between them"
-                moved = f"`{reader}` read something else than `%{value.name}`, which was stored; {where}: " + (
-                    what or f"{apart.euclidean:.3g} apart"
-                )
-                continue  # the reference stays with what was made: so the fault shows in what comes out
-            feeds[value] = array
-        return feeds, moved
+            apart = distance(own.array, made)
+            if apart.euclidean <= self.factor * self.least:
+                found.made[value] = own.array  # the same but for a cast
+            elif not found.moved:
+                where = f"`{own.between}` is between them" if own.between else "nothing is between them"
+                what = hint(own.array, made) or f"{apart.euclidean:.3g} apart"
+                found.moved = f"`{own.reader}` read something else than was stored of `%{value.name}`; {where}: {what}"
+        return found
 
     def judge(self, unit: Unit) -> list[Judged]:
         """Judge every tensor that a unit stores."""
@@ -156,8 +166,9 @@ class Judge:
         if random:
             return [_unjudged(row, RANDOM, _drawing(random)) for row in rows]
         try:
-            feeds, moved = self.feeds(unit)
-            tested = self.test(unit, feeds)
+            feeds = self.feeds(unit)
+            tested = self.test(unit, feeds.made)
+            moved = self._moved(unit, feeds, tested)
         except UserError as error:
             return [_unjudged(row, UNKNOWN, error.diagnostics[0].message) for row in rows]
         entering = [self._totals[value] for value in unit.inputs if value in self._totals]
@@ -169,9 +180,20 @@ class Judge:
                 row.inherited = distance(tested.right[place], right)
             bad = row.own.beyond(row.limit)
             row.verdict = CULPRIT if bad else OK
-            if bad:
-                row.note = moved or hint(self.device.read(row.value), tested.right[place])
+            row.note = moved or (hint(self.device.read(row.value), tested.right[place]) if bad else "")
         return rows
+
+    def _moved(self, unit: Unit, feeds: Feeds, tested: Tested) -> str:
+        """What changed between the maker of an input and this unit; empty where that explains nothing.
+
+        Where the unit is right by what was made, its own dump of an input was overwritten later; where it is right by
+        what it read, what lies between is to blame; where it is wrong by both, it is itself.
+        """
+        if not feeds.moved:
+            return ""
+        if not tested.fails:
+            return f"{feeds.moved}; it computed with the right numbers, so that was written over later"
+        return feeds.moved if not self.test(unit, feeds.read).fails else ""
 
     def _total(self, row: Judged) -> None:
         """How far the device's tensor is from the original's."""

@@ -213,7 +213,7 @@ class _Locating:
     def _evidence(self, unit: Unit | None) -> Evidence | None:
         if unit is None:
             return None
-        fed = self.judge.feeds(unit)[0]
+        fed = self.judge.feeds(unit).made
         right = self.pieces.run(fed, unit.outputs, {})
         stored = {value: self.device.read(value) for value in unit.outputs}
         return Evidence(self.model, fed, stored, dict(zip(unit.outputs, right, strict=True)))

@@ -46,7 +46,7 @@ class Rounding:
     ) -> list[Array]:
         """What `fetch` is where `ops`, in an order of execution, start from `feeds`. `coarse`: the cube in 8 bits.
 
-        `seed` 0 rounds to the nearest, others by chance to one of the two nearest.
+        `seed` 0 rounds to the nearest, others what is a little beside: numbers that are near the middle go either way.
         """
         import numpy as np
 
@@ -75,8 +75,10 @@ class Rounding:
     def _rounded(self, array: Array) -> Array:
         if self._random is None or not is_real(array):
             return self.precision.rounded(array)
-        shift = self._random.uniform(-0.5, 0.5, array.shape) * self.precision.step
-        return self.precision.rounded((array * (1 + shift)).astype(array.dtype))
+        random: Any = self._random
+        shift: Array = random.uniform(-0.25, 0.25, array.shape)
+        shifted: Array = (array * (1 + shift * self.precision.step)).astype(array.dtype)
+        return self.precision.rounded(shifted)
 
     def _stored(self, op: Op, value: Value) -> Array:
         array = self.statics.array(value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -70,6 +70,17 @@ def _manifest(folder: Path) -> dict[str, Any]:
     return cast("dict[str, Any]", told) if isinstance(told, dict) else {}
 
 
+@dataclass(frozen=True)
+class Read:
+    """A tensor as one of its readers stored it."""
+
+    array: Array = field(repr=False)
+    reader: str
+    """The offline operator."""
+    between: str
+    """What the compiler put between it and the maker: a cast, a change of layout; empty where there is nothing."""
+
+
 class DeviceTensors:
     """What the device stored, in the shape and element type that the original has."""
 
@@ -94,11 +105,8 @@ class DeviceTensors:
         self._last = value, array
         return array
 
-    def read_by(self, value: Value, readers: Mapping[Op, object]) -> tuple[Array, str, str] | None:
-        """What the device's operator for one of `readers` stored of `value` as its input, if it did.
-
-        With it the names of that operator, and of what the compiler put between: casts and changes of layout.
-        """
+    def read_by(self, value: Value, readers: Mapping[Op, object]) -> Read | None:
+        """What the device's operator for one of `readers` stored of `value` as its input, if it did."""
         row, dumps = self.twin.row(value), self.twin.dumps
         if row is None or dumps is None or not row.aligned:
             return None
@@ -110,7 +118,7 @@ class DeviceTensors:
             place = None if has is None else has.inputs.get(slot)
             if place is not None:
                 own = replace(row, stored=Stored(newest.path, "input", place))
-                return self._fitted(own, self.truth.find(value)), reader, between
+                return Read(self._fitted(own, self.truth.find(value)), reader, between)
         return None
 
     def _reading(self, row: Row, readers: Mapping[Op, object]) -> Iterator[tuple[str, int, str]]:
