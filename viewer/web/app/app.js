@@ -81,6 +81,7 @@ export class App {
   async openPanes(stage) {
     const first = new Pane(this, 0, stage);
     this.panes = [first];
+    this.setTheme(this.store.state.theme);
     await first.show("");
   }
 
@@ -193,6 +194,7 @@ export class App {
     if (pair) {
       const second = new Pane(this, 1, stage);
       this.panes.push(second);
+      this.setTheme(this.store.state.theme);
       try {
         await second.show("");
         const { selected } = this.store.state;
@@ -213,9 +215,8 @@ export class App {
       const next = told(job, event);
       if (next === job) return;
       this.store.set({ job: next });
-      if (event.kind === "done" && next) {
-        notify(`${t(next.what === "verify" ? "job.done.verify" : "job.done.export")} ${next.folder || next.message}`, { kind: "good", stay: false });
-      } else if (event.kind === "failed" && next?.state === "failed") notify(`${t("job.failed")}: ${next.message}`, { kind: "bad" });
+      // A dialog that shows the job says it already.
+      if (next && !document.querySelector("dialog .job")) announce(event, next);
     }, (connected) => this.store.set({ connected }));
   }
 
@@ -233,6 +234,13 @@ export class App {
     document.documentElement.dataset.theme = dark ? "dark" : "light";
     remember("theme", theme);
     this.store.set({ theme });
-    for (const pane of this.panes) pane.themed();
+    for (const pane of this.panes) pane.themed(dark ? "dark" : "light");
   }
+}
+
+/** @param {import("./types.js").JobEvent} event @param {import("./state.js").Job} job */
+function announce(event, job) {
+  const verify = job.what === "verify";
+  if (job.state === "failed") notify(`${t("job.failed")}: ${job.message}`, { kind: "bad" });
+  else if (event.kind === "done") notify(`${t(verify ? "job.done.verify" : "job.done.export")}: ${job.folder ? `\`${job.folder}\`` : job.message}`, { kind: "good" });
 }

@@ -8,7 +8,8 @@
  * @property {string} text
  * @property {"none" | "graph" | "text"} leads  who spoke last: the other side follows
  * @property {"idle" | "asking" | "ok" | "refused"} state
- * @property {import("./types.js").Chosen | null} chosen  what the server made of the text, the last time it understood
+ * @property {import("./types.js").Chosen | null} chosen  what the server made of the text, the last time it understood: it
+ *   holds for the text of now only while the state is "ok"
  * @property {import("./types.js").Diagnostic[]} diagnostics
  */
 
@@ -29,7 +30,7 @@ export function nothing() {
  */
 export function point(choice, graph, starts, ends) {
   if (!starts.length && !ends.length) return nothing();
-  return { ...choice, graph, starts, ends, leads: "graph", state: "asking", chosen: null, diagnostics: [] };
+  return { ...choice, graph, starts, ends, leads: "graph", state: "asking", diagnostics: [] };
 }
 
 /**
@@ -61,8 +62,8 @@ export function worded(choice, text) {
  */
 export function answered(choice, answer) {
   if (!answer.ok) {
-    const kept = choice.leads === "graph" ? {} : { starts: [], ends: [], chosen: null };
-    return { ...choice, ...kept, state: "refused", diagnostics: answer.diagnostics };
+    const kept = choice.leads === "graph" ? {} : { starts: [], ends: [] };
+    return { ...choice, ...kept, chosen: null, state: "refused", diagnostics: answer.diagnostics };
   }
   const led = choice.leads === "graph" ? {} : { starts: answer.starts, ends: answer.ends, graph: answer.graph ?? "" };
   return { ...choice, ...led, state: "ok", chosen: answer, diagnostics: [] };

@@ -5,7 +5,7 @@ import { drawCurve } from "./curve.js";
 import { fill, h, svg } from "./dom.js";
 import { t } from "./i18n.js";
 import { icon } from "./icons.js";
-import { beyond, errorAt, place, scaleOf, short } from "./scale.js";
+import { badness, beyond, diverge, errorAt, place, scaleOf, short } from "./scale.js";
 import { button, complain } from "./widgets.js";
 
 /** @typedef {import("./app.js").App} App */
@@ -180,25 +180,4 @@ export class Compare {
     const at = Math.round(((event.clientY - box.top - 6) / Math.max(box.height - 12, 1)) * last);
     this.app.select({ model: 0, graph: "", id: report.op[report.curve[Math.min(Math.max(at, 0), last)]] });
   }
-}
-
-/**
- * A metric as an error, 0 for equal: a similarity is 1 there, every other is a distance.
- * @param {string} metric
- * @param {number | null} value
- */
-export function badness(metric, value) {
-  if (value === null) return null;
-  return /Similarity$/.test(metric) ? Math.max(1 - value, 0) : Math.abs(value);
-}
-
-/**
- * The threshold in the middle of the colours, whatever it is: below it the lower half, above it the upper.
- * @param {number} share
- * @param {number} limit
- */
-export function diverge(share, limit) {
-  if (Number.isNaN(share)) return NaN;
-  if (share <= limit) return limit > 0 ? (share / limit) * 0.5 : 0;
-  return 0.5 + ((share - limit) / Math.max(1 - limit, 1e-9)) * 0.5;
 }

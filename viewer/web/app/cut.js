@@ -2,7 +2,7 @@
 
 import { Editor } from "./editor.js";
 import { openExport, openSave, startJob } from "./export.js";
-import { fill, h } from "./dom.js";
+import { fill, h, said } from "./dom.js";
 import { t } from "./i18n.js";
 import { jobCard } from "./job-card.js";
 import { button } from "./widgets.js";
@@ -45,7 +45,7 @@ export class CutPanel {
     fill(this.element,
       h("header", { class: "panel-head" }, h("h2", { text: t("cut.label") }), this.undo, this.clear),
       h("div", { class: "panel-body", tabindex: "0", role: "group", "aria-label": t("cut.label") },
-        this.ends, this.editor.element, this.problems, this.edges),
+        this.editor.element, this.problems, this.ends, this.edges),
       h("footer", { class: "panel-foot" }, this.job, h("div", { class: "buttons" }, this.exporting, this.verify, this.save)));
     this.update();
     this.updateJob();
@@ -94,18 +94,19 @@ export class CutPanel {
   problem(one) {
     const points = one.start !== null;
     return h("div", { class: "problem" },
-      h(points ? "button" : "p", { type: points ? "button" : undefined, class: "problem-text", text: one.message,
-        on: points ? { click: () => this.editor?.point(one) } : {} }),
-      h("code", { text: one.code }),
-      ...(one.help ?? []).map((help) => h("p", { class: "hint", text: help })));
+      h(points ? "button" : "p", { type: points ? "button" : undefined, class: "problem-text",
+        on: points ? { click: () => this.editor?.point(one) } : {} }, ...said(one.message)),
+      h("code", { class: "code", text: one.code }),
+      ...(one.help ?? []).map((help) => h("p", { class: "hint" }, ...said(help))));
   }
 
   /** What the server says the cut is. */
   outcome() {
     const { choice } = this.app.store.state;
-    if (choice.state === "asking") return [h("p", { class: "hint checking", text: t("cut.checking") })];
     const { chosen } = choice;
-    if (choice.state !== "ok" || !chosen) return [];
+    this.edges?.classList.toggle("stale", choice.state === "asking");
+    if (choice.state === "asking" && !chosen) return [h("p", { class: "hint", text: t("cut.checking") })];
+    if (choice.state === "refused" || !chosen) return [];
     const counts = [t("app.operators", { n: chosen.ops.length })];
     if (chosen.constants) counts.push(t("cut.constants", { n: chosen.constants }));
     const elsewhere = (chosen.graph ?? "") !== this.app.shownGraph;

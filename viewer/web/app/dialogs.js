@@ -38,7 +38,7 @@ export function openHelp() {
     [["Ctrl+C"], t("help.copy")], [["M"], t("help.menu")], [["Ctrl+Enter"], t("help.export")], [["Esc"], t("help.escape")], [["?"], t("help.help")],
   ];
   const rows = keys.map(([names, what]) => h("div", {}, h("dt", {}, ...names.map((name) => h("kbd", { text: name }))), h("dd", { text: what })));
-  rows.push(h("div", {}, h("dt", { class: "hint", text: t("help.mouse") }), h("dd", { text: t("help.mouse.what") })));
+  rows.push(h("div", { class: "wide" }, h("dt", { class: "hint", text: t("help.mouse") }), h("dd", { text: t("help.mouse.what") })));
   dialog(t("help.title"), () => [h("div", { class: "dialog-body" }, h("dl", { class: "keys" }, ...rows))], "help");
 }
 

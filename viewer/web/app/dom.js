@@ -61,6 +61,15 @@ export function put(element, ...children) {
   }
 }
 
+/**
+ * A message in which names stand between backticks, as all of subcut's do: the names become code.
+ * @param {string} text
+ * @returns {(Node | string)[]}
+ */
+export function said(text) {
+  return text.split("`").map((piece, at) => (at % 2 ? h("code", { text: piece }) : piece));
+}
+
 /** Replaces what an element holds. @param {Element} element @param {...(Child | Child[])} children */
 export function fill(element, ...children) {
   element.replaceChildren();

@@ -1,7 +1,7 @@
 /** Export, verify, save: the dialogs that begin them. The job itself runs on the server. */
 
 import { ask, Refusal } from "./api.js";
-import { h } from "./dom.js";
+import { h, said } from "./dom.js";
 import { t } from "./i18n.js";
 import { begun } from "./job.js";
 import { jobCard } from "./job-card.js";
@@ -37,11 +37,11 @@ export async function cancelJob(app) {
   }
 }
 
-/** @param {"infer" | "fold" | "link"} name @param {boolean} checked */
+/** @param {"infer" | "fold" | "link" | "verify"} name @param {boolean} checked */
 function option(name, checked) {
   const box = h("input", { type: "checkbox", name, checked });
-  const words = { infer: t("export.infer"), fold: t("export.fold"), link: t("export.link") };
-  const reasons = { infer: t("export.infer.why"), fold: t("export.fold.why"), link: t("export.link.why") };
+  const words = { infer: t("export.infer"), fold: t("export.fold"), link: t("export.link"), verify: t("export.verify") };
+  const reasons = { infer: t("export.infer.why"), fold: t("export.fold.why"), link: t("export.link.why"), verify: t("export.verify.why") };
   return { box, row: h("label", { class: "option" }, box, h("span", {}, words[name], h("small", { text: reasons[name] }))) };
 }
 
@@ -53,19 +53,20 @@ export function openExport(app) {
   const infer = option("infer", true);
   const fold = option("fold", true);
   const link = option("link", false);
+  const verify = option("verify", false);
   const onnx = session.models[0].format === "onnx";
   const body = h("div", { class: "dialog-body" });
   const foot = h("footer");
   const box = dialog(t("export.title"), () => [body, foot], "export");
   const go = button({ text: t("export.start"), class: "button primary" }, () => {
-    const options = { infer: infer.box.checked, fold: fold.box.checked, ...(onnx ? { link: link.box.checked } : {}) };
+    const options = { infer: infer.box.checked, fold: fold.box.checked, verify: verify.box.checked, ...(onnx ? { link: link.box.checked } : {}) };
     void startJob(app, "export", options);
     showProgress(app, box, body, foot);
   });
   const counts = { ops: chosen.ops.length, inputs: chosen.inputs.length, outputs: chosen.outputs.length };
   body.append(h("p", { text: t("export.what", counts) }), h("pre", { class: "said", text: chosen.text || choice.text, tabindex: "0" }),
     h("dl", {}, h("dt", { text: t("export.into") }), h("dd", {}, h("code", { text: session.output }))),
-    h("div", { class: "options" }, infer.row, fold.row, onnx && link.row));
+    h("div", { class: "options" }, infer.row, fold.row, onnx && link.row, verify.row));
   foot.append(button({ text: t("export.cancel") }, () => box.close()), go);
   go.focus();
 }
@@ -95,18 +96,18 @@ export function openSave(app) {
   if (choice.state !== "ok" || !session) return;
   const field = h("input", { type: "text", value: "selection", required: true, id: "save-name", autocomplete: "off",
     pattern: "[^\\/\\\\]+", "aria-describedby": "save-said" });
-  const said = h("p", { id: "save-said", class: "problem-line", role: "alert" });
+  const line = h("p", { id: "save-said", class: "problem-line", role: "alert" });
   let replace = false;
   const save = button({ text: t("save.save"), class: "button primary" });
   save.type = "submit";
   const form = h("form", { class: "dialog-body", novalidate: true }, h("label", { for: "save-name", text: t("save.name") }),
     h("div", { class: "suffixed" }, field, h("span", { text: ".subcut" })),
-    h("p", { class: "hint", text: t("save.into", { folder: session.output }) }), said, h("footer", {},
+    h("p", { class: "hint", text: t("save.into", { folder: session.output }) }), line, h("footer", {},
       button({ text: t("export.cancel") }, () => box.close()), save));
   const box = dialog(t("save.title"), () => [form], "save");
   const reset = () => {
     replace = false;
-    said.textContent = "";
+    line.textContent = "";
     save.replaceChildren(h("span", { text: t("save.save") }));
   };
   field.addEventListener("input", reset);
@@ -117,7 +118,7 @@ export function openSave(app) {
   async function submit() {
     const name = field.value.trim().replace(/\.subcut$/, "");
     if (!name || /[/\\]/.test(name)) {
-      said.textContent = t("save.bad");
+      line.textContent = t("save.bad");
       return;
     }
     const outcome = await send(choice.text, name, replace);
@@ -126,9 +127,9 @@ export function openSave(app) {
       notify(t("save.saved", { name: `${name}.subcut` }), { kind: "good" });
     } else if (outcome === "exists") {
       replace = true;
-      said.textContent = t("save.exists", { name: `${name}.subcut` });
+      line.replaceChildren(...said(t("save.exists", { name: `${name}.subcut` })));
       save.replaceChildren(h("span", { text: t("save.replace") }));
-    } else said.textContent = outcome;
+    } else line.textContent = outcome;
   }
   field.select();
 }

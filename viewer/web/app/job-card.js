@@ -1,6 +1,6 @@
 /** The job as it is seen: a bar, what is being done, the log on demand, and at the end the folder. */
 
-import { fill, h } from "./dom.js";
+import { fill, h, said } from "./dom.js";
 import { cancelJob } from "./export.js";
 import { t } from "./i18n.js";
 import { share } from "./job.js";
@@ -24,8 +24,8 @@ export function jobCard(place, app, job, connected) {
       running ? button({ text: t("job.cancel"), class: "button small" }, () => void cancelJob(app))
         : button({ icon: "close", label: t("app.dismiss"), class: "tool small" }, () => app.store.set({ job: null }))),
     running && bar(job), running && !connected && h("p", { class: "hint", text: t("job.lost") }),
-    job.message && !running && h("p", { class: "job-message", text: job.message }),
-    ...job.help.map((line) => h("p", { class: "hint", text: line })), job.state === "done" && job.folder !== "" && outcome(job),
+    job.message && !running && h("p", { class: "job-message" }, ...said(job.message)),
+    ...job.help.map((line) => h("p", { class: "hint" }, ...said(line))), job.state === "done" && job.folder !== "" && outcome(job),
     job.log.length > 0 && log(job, open)));
 }
 

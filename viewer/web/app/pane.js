@@ -5,6 +5,7 @@ import { fill, h } from "./dom.js";
 import { t } from "./i18n.js";
 import { blue } from "./choice.js";
 import { edgeMarks } from "./edge-marks.js";
+import { keepInStep } from "./step.js";
 import { savePicture } from "./pictures.js";
 import { button, complain } from "./widgets.js";
 import { bodyScope, Canvas, defaultOpen, idOf, Layouter, locate, NODE, scopesAround, SearchIndex, visible } from "../engine/engine.js";
@@ -13,7 +14,6 @@ import { bodyScope, Canvas, defaultOpen, idOf, Layouter, locate, NODE, scopesAro
 /** @typedef {import("../engine/types.js").View} View */
 /** @typedef {import("../engine/types.js").Layout} Layout */
 /** @typedef {import("../engine/types.js").Marks} Marks */
-/** @typedef {import("../engine/types.js").Hit} Hit */
 /** @typedef {import("./types.js").Place} Place */
 /** @typedef {"svg" | "png" | "view-svg" | "view-png" | "html"} Picture */
 
@@ -50,21 +50,20 @@ export class Pane {
     this.busy = h("div", { class: "pane-busy", role: "status", hidden: true });
     this.element = h("div", { class: "pane", role: "group", "data-model": String(model) }, this.host, this.title, this.tools, this.busy);
     stage.append(this.element);
-    this.canvas = new Canvas(this.host, {
-      label: t(model === 0 ? "stage.label" : "stage.second"),
-      onSelect: (id) => this.selected(id),
-      onMenu: (hit, x, y) => this.menu(hit, x, y),
-      onOpen: (scope) => void this.toggle(scope),
-      onView: () => this.viewed(),
-    });
-    this.stop = app.store.on(["language"], () => this.words());
+    this.canvas = new Canvas(this.host);
+    this.canvas.onSelect = (id) => this.selected(id);
+    this.canvas.onMenu = (id, x, y) => this.menu(id, x, y);
+    this.canvas.onOpen = (scope) => void this.toggle(scope);
+    this.canvas.onView = () => this.viewed();
+    this.canvas.onKey = (event) => this.keyed(event);
+    this.stop = app.store.on(["language", "pair"], () => this.words());
     this.element.addEventListener("focusin", () => { app.activeAt = app.panes.indexOf(this); });
     this.words();
   }
 
   /** What takes the focus for the graph: its tree for keyboards and screen readers. @returns {HTMLElement} */
   get focusable() {
-    return this.canvas.focusable;
+    return this.canvas.mirror.tree;
   }
 
   /** How many operators have numbers, bodies included. */
@@ -73,13 +72,20 @@ export class Pane {
   }
 
   words() {
-    this.element.setAttribute("aria-label", t(this.model === 0 ? "stage.label" : "stage.second"));
+    const label = t(this.model === 0 ? "stage.label" : "stage.second");
+    this.element.setAttribute("aria-label", label);
+    this.focusable.setAttribute("aria-label", label);
+    this.canvas.words = {
+      start: t("picture.start"), end: t("picture.end"),
+      operators: (n) => t("app.operators", { n }), readers: (n) => t("picture.readers", { n }),
+    };
+    this.canvas.invalidate();
     this.tools.setAttribute("aria-label", t("stage.label"));
     this.constantsButton = button({ icon: "constants", label: t("stage.constants"), pressed: this.constants }, () => void this.showConstants(!this.constants));
     const scoped = this.graph && this.graph.scopes.paths.length > 1;
     fill(this.tools,
-      button({ icon: "plus", label: t("stage.zoomin") }, () => this.canvas.zoomBy(1.25)), button({ icon: "minus", label: t("stage.zoomout") }, () => this.canvas.zoomBy(0.8)),
-      button({ icon: "fit", label: t("stage.fit") }, () => this.canvas.fit()), button({ icon: "top", label: t("stage.top") }, () => this.canvas.top()),
+      button({ icon: "plus", label: t("stage.zoomin") }, () => this.canvas.zoomAt(1.25)), button({ icon: "minus", label: t("stage.zoomout") }, () => this.canvas.zoomAt(0.8)),
+      button({ icon: "fit", label: t("stage.fit") }, () => this.canvas.fit()), button({ icon: "top", label: t("stage.top") }, () => this.canvas.home()),
       scoped && button({ icon: "fold", label: t("stage.fold") }, () => void this.foldAll()), scoped && button({ icon: "unfold", label: t("stage.unfold") }, () => void this.unfoldAll()),
       this.constantsButton);
     this.showTitle();
@@ -91,8 +97,10 @@ export class Pane {
     const model = session?.models[this.model];
     this.title.hidden = this.key === "" && !pair;
     this.title.setAttribute("aria-label", t("stage.path"));
+    const sides = { offline: t("app.side.offline"), other: t("app.side.other") };
+    const side = sides[/** @type {keyof typeof sides} */ (model?.side)];
     const root = this.key === "" ? h("span", { text: model?.name ?? "" }) : button({ text: t("stage.main"), class: "link" }, () => void this.app.showGraph(""));
-    fill(this.title, root, this.key !== "" && "›", this.key !== "" && h("span", { class: "mono", text: this.app.graphName(this.key) }));
+    fill(this.title, root, this.key !== "" && "›", this.key !== "" && h("span", { class: "mono", text: this.app.graphName(this.key) }), side && h("span", { class: "hint", text: side }));
   }
 
   /** Shows another graph of the model: "" is the main one. @param {string} key */
@@ -109,14 +117,15 @@ export class Pane {
     this.marks = { fused, dumped: has, selected: -1, hit: -1 };
     this.words();
     await this.redraw();
-    this.canvas.top();
+    this.canvas.setMarks(this.marks);
+    this.canvas.home();
   }
 
   /**
-   * Folds, lays out and draws anew, around a place that stays where it is.
-   * @param {number} [anchor]  an id
+   * Folds, lays out and draws anew.
+   * @param {number | string} [keep]  an id or a scope that stays where it is on the screen
    */
-  async redraw(anchor) {
+  async redraw(keep) {
     const view = visible(this.graph, { open: this.open, constants: this.constants, bodies: this.bodies });
     const waiting = setTimeout(() => {
       this.busy.textContent = t("app.drawing", { n: view.count });
@@ -126,8 +135,7 @@ export class Pane {
       const layout = await this.layouter.layout(view);
       this.view = view;
       this.layout = layout;
-      this.canvas.setScene(view, layout, anchor);
-      this.canvas.setMarks(this.marks);
+      this.canvas.setScene(view, layout, { keep });
     } catch (error) {
       if (!(error instanceof DOMException && error.name === "AbortError")) throw error;
     } finally {
@@ -168,7 +176,7 @@ export class Pane {
       for (const scope of scopesAround(this.graph, this.bodies, id)) this.open.add(scope);
       await this.redraw(id);
     }
-    if (centre) this.canvas.reveal(id);
+    if (centre) this.canvas.centre(id);
   }
 
   /** The operator of the same name in this pane, or -1. @param {Graph} graph @param {number} id */
@@ -190,15 +198,27 @@ export class Pane {
 
   /** @param {number} id */
   selected(id) {
-    if (id < 0) return this.app.unselect();
+    // A group may have the focus of the keys: the canvas knows, and must not be told that nothing is selected.
+    this.marks = { ...this.marks, selected: id };
+    if (id < 0) return this.app.store.set({ selected: null });
     this.app.select(this.placeOf(id), { centre: false });
   }
 
-  /** @param {Hit | null} hit @param {number} x @param {number} y */
-  menu(hit, x, y) {
-    if (!hit) return;
-    if (hit.kind === "op") openMenu(this.app, this.placeOf(hit.id), x, y);
-    else if (hit.kind === "group" && hit.scope !== undefined) openScopeMenu(this.app, this, hit.scope, this.view?.groups[hit.id].label ?? hit.scope, x, y);
+  /** @param {number} id  -1 for what is no operator @param {number} x @param {number} y */
+  menu(id, x, y) {
+    if (id >= 0) return openMenu(this.app, this.placeOf(id), x, y);
+    const { view, canvas } = this;
+    if (!view || canvas.focus < 0) return;
+    const kind = view.kind[canvas.focus];
+    if (kind !== NODE.group && kind !== NODE.open) return;
+    const { scope, label } = view.groups[view.id[canvas.focus]];
+    openScopeMenu(this.app, this, scope, label, x, y);
+  }
+
+  /** @param {KeyboardEvent} event @returns {boolean} whether the key is dealt with */
+  keyed(event) {
+    if (event.key === "Escape") this.app.store.set({ hits: null });
+    return false;
   }
 
   /** The innermost scope around an operator that is open. @param {Place} place */
@@ -222,7 +242,7 @@ export class Pane {
         await this.fetchBody(scope);
         this.open.add(scope);
       }
-      await this.redraw(this.marks.selected);
+      await this.redraw(scope);
       this.app.store.set({ drawn: this.app.store.state.drawn + 1 });
     } catch (error) {
       complain(error);
@@ -243,7 +263,7 @@ export class Pane {
   async foldAll() {
     this.open = new Set();
     await this.redraw(this.marks.selected);
-    this.canvas.top();
+    this.canvas.home();
   }
 
   async unfoldAll() {
@@ -261,9 +281,12 @@ export class Pane {
   /** @param {import("./choice.js").Choice} choice */
   markChoice(choice) {
     if (!this.graph) return;
-    const here = (choice.chosen?.graph ?? choice.graph) === this.key;
+    // What was pointed at is blue at once; what is typed keeps its last meaning until the next is known.
+    const known = choice.state === "ok" || (choice.state === "asking" && choice.leads === "text");
+    const chosen = known ? choice.chosen : null;
+    const here = (chosen?.graph ?? choice.graph) === this.key;
     if (!here) return this.mark({ between: null, starts: [], ends: [], edges: null });
-    const between = choice.chosen && choice.state === "ok" ? marked(this.ids, choice.chosen.ops) : widened(blue(this.graph, choice), this.ids);
+    const between = chosen ? marked(this.ids, chosen.ops) : widened(blue(this.graph, choice), this.ids);
     const edges = choice.state === "ok" ? edgeMarks(this.graph, choice.chosen) : null;
     this.mark({ between, starts: choice.starts, ends: choice.ends, edges });
   }
@@ -278,16 +301,18 @@ export class Pane {
   /** Where an operator is on the page, in its pixels. @param {Place} place */
   boxOf(place) {
     const id = this.idOf(place);
-    return id < 0 ? null : this.canvas.boxOf(id);
+    return id < 0 ? null : this.canvas.nodeBox(id);
   }
 
   viewed() {
-    const { zoom } = this.canvas.viewport;
-    this.app.views?.status.showZoom(zoom);
+    this.app.views?.status.showZoom(this.canvas.viewport.zoom);
+    const other = this.app.panes.find((pane) => pane !== this);
+    if (other) keepInStep(this, other);
   }
 
-  themed() {
-    this.canvas.themed();
+  /** @param {"light" | "dark"} theme */
+  themed(theme) {
+    this.canvas.setTheme(theme);
   }
 
   /** @param {Picture} what @param {string} name @returns {Promise<string>} the file's name */
@@ -298,7 +323,7 @@ export class Pane {
   remove() {
     this.stop();
     this.layouter.close();
-    this.canvas.close();
+    this.canvas.destroy();
     this.element.remove();
   }
 }

@@ -62,3 +62,24 @@ export function beyond(ops, errors, threshold) {
   }
   return found;
 }
+
+/**
+ * A metric as an error, 0 for equal: a similarity is 1 there, every other is a distance.
+ * @param {string} metric
+ * @param {number | null} value
+ */
+export function badness(metric, value) {
+  if (value === null) return null;
+  return /Similarity$/.test(metric) ? Math.max(1 - value, 0) : Math.abs(value);
+}
+
+/**
+ * The threshold in the middle of the colours, whatever it is: below it the lower half, above it the upper.
+ * @param {number} share
+ * @param {number} limit
+ */
+export function diverge(share, limit) {
+  if (Number.isNaN(share)) return NaN;
+  if (share <= limit) return limit > 0 ? (share / limit) * 0.5 : 0;
+  return 0.5 + ((share - limit) / Math.max(1 - limit, 1e-9)) * 0.5;
+}

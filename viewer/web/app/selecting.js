@@ -19,6 +19,8 @@ export class Selecting {
   constructor(app) {
     this.app = app;
     this.questions = new Latest();
+    /** Takes the last refusal off the page: it is answered by whatever is chosen next. */
+    this.dismiss = () => {};
     this.later = quietly((/** @type {string} */ text) => void this.read(text), PAUSE);
   }
 
@@ -28,6 +30,7 @@ export class Selecting {
 
   /** @param {Choice} choice @param {boolean} [remember] */
   become(choice, remember = false) {
+    this.dismiss();
     const { past, choice: before } = this.app.store.state;
     if (remember) this.app.store.set({ past: [...past, before].slice(-PAST), choice });
     else this.app.store.set({ choice });
@@ -99,8 +102,9 @@ export class Selecting {
   /** @param {string} why @param {() => void} swap */
   refuse(why, swap) {
     const { selected } = this.app.store.state;
+    this.dismiss();
     const can = selected && (this.swappable(selected, "end") ?? this.swappable(selected, "start")) !== null;
-    notify(why, { kind: "bad", action: can ? { text: t("refuse.swap"), run: swap } : undefined });
+    this.dismiss = notify(why, { kind: "bad", action: can ? { text: t("refuse.swap"), run: swap } : undefined });
   }
 
   /** Only the original can be cut. @param {Place} place */

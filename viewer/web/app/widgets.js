@@ -1,6 +1,6 @@
 /** Small parts that several panels are made of: buttons, notices, dialogs, menus that open under a button. */
 
-import { h, part } from "./dom.js";
+import { h, part, said } from "./dom.js";
 import { t } from "./i18n.js";
 import { icon } from "./icons.js";
 
@@ -30,7 +30,7 @@ const NOTICE = 6000;
  */
 export function notify(text, options = {}) {
   const { kind = "info", action } = options;
-  const box = h("div", { class: `toast ${kind}`, role: kind === "bad" ? "alert" : "status" }, h("p", { text }));
+  const box = h("div", { class: `toast ${kind}`, role: kind === "bad" ? "alert" : "status" }, h("p", {}, ...said(text)));
   const close = () => box.remove();
   if (action) {
     box.append(button({ text: action.text, class: "button small" }, () => {
@@ -141,7 +141,7 @@ function entry(item, close) {
       run();
     } },
   }, h("span", { class: "menu-icon" }, item.icon && icon(item.icon)), h("span", { class: "menu-text" }, item.text,
-    item.why ? h("small", { text: item.why }) : null), item.key ? h("kbd", { text: item.key }) : null);
+    item.why ? h("small", {}, ...said(item.why)) : null), item.key ? h("kbd", { text: item.key }) : null);
   return made;
 }
 
