@@ -253,12 +253,8 @@ export class Canvas {
   /** The top of the graph at zoom 1: a whole network is a thread that shows nothing. */
   home() {
     if (!this.scene) return;
-    const { x, y, w } = this.scene.layout;
-    let top = -1;
-    for (let node = 0; node < y.length; node++) if (top < 0 || y[node] < y[top]) top = node;
-    const middle = top < 0 ? 0 : x[top] + w[top] / 2;
-    const { width } = this.size;
-    this.move(middle - width / 2, this.scene.layout.bounds.y - MARGIN, 1);
+    const { main, bounds } = this.scene.layout;
+    this.move(main - this.size.width / 2, bounds.y - MARGIN, 1);
   }
 
   /** The bottom, at the zoom that is set. */

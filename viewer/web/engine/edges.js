@@ -75,8 +75,10 @@ class Lines {
       const to = folder.nodeOf[base + reader];
       const label = graph.label[e] < 0 ? -1 : label0 + graph.label[e];
       if (source >= 0 && hidden[source]) {
-        this.constants.nodes.push(to);
-        this.constants.labels.push(label);
+        if (label >= 0) {
+          this.constants.nodes.push(to);
+          this.constants.labels.push(label);
+        }
         continue;
       }
       const from = source < 0 ? inputs[-1 - source] : folder.nodeOf[base + source];
@@ -98,11 +100,12 @@ class Lines {
     const { folder } = this;
     const inputs = /** @type {Int32Array} */ (folder.inputNodes.get(key));
     const nodes = /** @type {Int32Array} */ (folder.outputNodes.get(key));
-    graph.outputs.forEach(({ op, output }, k) => {
+    graph.outputs.forEach(({ op, output, label: text }, k) => {
       const from = op < 0 ? inputs[-1 - op] : folder.nodeOf[base + op];
       if (from === undefined || from < 0) return;
       const known = op < 0 ? undefined : graph.edgesOf(op, output)[0];
-      const label = known === undefined || graph.label[known] < 0 ? -1 : label0 + graph.label[known];
+      let label = known === undefined || graph.label[known] < 0 ? -1 : label0 + graph.label[known];
+      if (label < 0 && text) label = this.labels.push(text) - 1;
       const tensor = this.tensors + (op < 0 ? total - 1 - op : Math.min(bases[op] + output, bases[op + 1] - 1));
       this.add(from, nodes[k], { tensor, output, label, edge: -1 });
     });

@@ -37,6 +37,8 @@ export class Folder {
     this.outputNodes = new Map();
     /** Which constants are folded away in each drawn graph. @type {Map<string, Uint8Array>} */
     this.hidden = new Map();
+    /** Bodies that have a box: a function that several operators call is drawn in the first. @type {Set<string>} */
+    this.taken = new Set();
     /** @type {Group[]} */
     this.groups = [];
     /** @type {number[]} */
@@ -77,7 +79,7 @@ export class Folder {
     for (let next = todo.pop(); next; next = todo.pop()) {
       for (const { key, container } of this.addGraph(next.part, next.container)) {
         const part = byKey.get(key);
-        if (part && !this.hidden.has(key)) todo.push({ part, container });
+        if (part) todo.push({ part, container });
       }
     }
   }
@@ -117,8 +119,9 @@ export class Folder {
   addBodies({ graph, base }, op) {
     const node = this.nodeOf[base + op];
     const open = graph.bodies[op].filter(
-      ({ key }) => this.open.has(bodyScope(key)) && !this.hidden.has(key) && this.graphs.some((g) => g.key === key),
+      ({ key }) => this.open.has(bodyScope(key)) && !this.taken.has(key) && this.graphs.some((g) => g.key === key),
     );
+    for (const { key } of open) this.taken.add(key);
     if (open.length > 0) this.kind[node] = NODE.body;
     return open.map(({ key, name }) => {
       const count = this.graphs.find((part) => part.key === key)?.graph.count ?? 0;
@@ -216,6 +219,7 @@ export function visible(graph, options) {
     parent: Int32Array.from(folder.parent),
     w: new Float64Array(folder.kind.length),
     h: new Float64Array(folder.kind.length),
+    reach: new Float64Array(folder.kind.length),
     ...{ groups, graphs, ids, nodeOf, inside, edges, constants, labels },
   };
   sizes(view);

@@ -17,15 +17,18 @@ import { PIN } from './rank.js';
 import { joinRoutes } from './routes.js';
 import { solveLevel } from './solve.js';
 
-const PAD = 18;
+/** Between the borders of a container and what is in it. */
+const SIDE = 18;
+const ABOVE = 12;
+const BELOW = 10;
 
 /**
  * @param {View} view
  * @returns {LayoutInput}
  */
-export function layoutInput({ count, parent, kind, w, h, edges }) {
+export function layoutInput({ count, parent, kind, w, h, reach, edges }) {
   const container = kind.map((k) => (isContainer(k) ? 1 : 0));
-  return { count, parent, container, w, h, from: edges.from, to: edges.to, tensor: edges.tensor };
+  return { count, parent, container, w, h, reach, from: edges.from, to: edges.to, tensor: edges.tensor };
 }
 
 /**
@@ -72,12 +75,12 @@ class Solver {
     const ports = container < 0 ? new Int32Array(0) : Hierarchy.of(hierarchy.portsOf, container);
     const pieces = Hierarchy.of(hierarchy.piecesOf, container);
     const title = container < 0 ? 0 : input.h[container];
-    const borders = { above: title + PAD, below: PAD };
+    const borders = { above: title + ABOVE, below: BELOW };
     const solved = solveLevel(this.levelInput(children, ports, pieces), borders, this.memory);
     this.filled.set(container, { solved, children, pieces });
     if (container < 0) return solved;
-    this.w[container] = Math.max(input.w[container], solved.width + 2 * PAD);
-    this.h[container] = title + solved.height + 2 * PAD;
+    this.w[container] = Math.max(input.w[container], solved.width + 2 * SIDE);
+    this.h[container] = title + solved.height + ABOVE + BELOW;
     for (let k = 0; k < ports.length; k++) this.portX[ports[k]] = solved.x[children.length + k];
     return solved;
   }
@@ -102,6 +105,7 @@ class Solver {
       nodes,
       w: Float64Array.from(children, (node) => this.w[node]),
       h: Float64Array.from(children, (node) => this.h[node]),
+      reach: Float64Array.from(children, (node) => (input.container[node] ? this.w[node] / 2 : input.reach[node])),
       pins,
       from: Int32Array.from(pieces, (piece) => local[all.from[piece]]),
       to: Int32Array.from(pieces, (piece) => local[all.to[piece]]),
@@ -149,12 +153,12 @@ export function layout(input, memory = new Memory()) {
       x[node] = origin.x + solved.x[i] - solver.w[node] / 2;
       y[node] = origin.y + solved.y[i];
       layer[node] = solved.level.rank[i];
-      if (container[node]) origins.set(node, { x: origin.x + solved.x[i], y: y[node] + input.h[node] + PAD });
+      if (container[node]) origins.set(node, { x: origin.x + solved.x[i], y: y[node] + input.h[node] + ABOVE });
     }
   };
   put(-1);
   for (let node = 0; node < count; node++) if (container[node]) put(node);
   const routes = joinRoutes(solver.hierarchy, solver.filled, origins);
   const bounds = { x: -outer.width / 2, y: 0, w: outer.width, h: outer.height };
-  return { x, y, w: solver.w, h: solver.h, layer, ...routes, edgePieces: solver.hierarchy.edgePieces, bounds };
+  return { x, y, w: solver.w, h: solver.h, layer, ...routes, edgePieces: solver.hierarchy.edgePieces, bounds, main: outer.main };
 }

@@ -30,6 +30,7 @@ const PORT_WIDTH = 10;
  * @property {number} nodes the first items are nodes, ports follow
  * @property {Float64Array} w of the nodes
  * @property {Float64Array} h
+ * @property {Float64Array} reach how far to the right of their middle the nodes' labels reach
  * @property {Uint8Array} pins a `PIN` for each item
  * @property {Int32Array} from item of each edge
  * @property {Int32Array} to

@@ -90,8 +90,9 @@ export class Minimap {
       const { x, y } = this.toStrip(layout.x[node], layout.y[node]);
       const cell = Math.floor(y * 2) * WIDTH + Math.floor(x);
       const flags = marks.flags[node] & ~MARK.dumped;
-      if (rows[cell] && !flags) continue;
-      rows[cell] = 1;
+      const rank = flags & ~MARK.between ? 3 : flags ? 2 : 1;
+      if (rows[cell] >= rank) continue;
+      rows[cell] = rank;
       pen.fillStyle = blockColour({ scene, marks, theme }, node);
       pen.fillRect(x, y, Math.max(layout.w[node] * this.scale.x, 2), Math.max(layout.h[node] * this.scale.y, 0.7));
       if (flags & ~MARK.between) this.tick(pen, theme, flags, y);

@@ -10,7 +10,7 @@
  * @typedef {import('./theme.js').Theme} Theme
  */
 
-import { paintBoxes } from './paint_boxes.js';
+import { paintBoxes, paintTitles } from './paint_boxes.js';
 import { paintLabels, paintLines, paintTags } from './paint_lines.js';
 import { paintMarks, paintOutlines } from './paint_marks.js';
 import { paintNodes } from './paint_nodes.js';
@@ -82,9 +82,10 @@ export function paint(pen, what, { x, y, zoom, width, height, ratio }) {
   pen.setTransform(zoom * ratio, 0, 0, zoom * ratio, 0, 0);
   pen.lineJoin = 'round';
   frame.nodes = inSight(frame, scene.nodes.query(y, bottom, []));
-  paintBoxes(frame);
+  const boxes = paintBoxes(frame);
   paintOutlines(frame);
   if (zoom >= DETAIL.line) paintLines(frame);
+  if (zoom >= DETAIL.type) paintTitles(frame, boxes);
   if (zoom >= DETAIL.shape) paintTags(frame);
   paintNodes(frame);
   if (zoom >= DETAIL.full) paintLabels(frame);

@@ -7,29 +7,56 @@
 
 import { MARK } from './marks.js';
 import { NODE } from './nodes.js';
-import { inSight, DETAIL } from './paint.js';
+import { inSight } from './paint.js';
 import { METRICS } from './sizes.js';
 import { fitted } from './paint_nodes.js';
 
 const RADIUS = 10;
 
-/** @param {Frame} frame */
+/**
+ * @param {Frame} frame
+ * @returns {number[]} the boxes in sight, outer ones first
+ */
 export function paintBoxes(frame) {
   const { pen, scene, theme, marks, zoom } = frame;
-  const { layout, view, depth } = scene;
+  const { layout, depth } = scene;
   const boxes = inSight(frame, scene.boxes.query(frame.top, frame.bottom, []));
   boxes.sort((a, b) => depth[a] - depth[b] || a - b);
   for (const box of boxes) {
     const [x, y] = [layout.x[box] - frame.left, layout.y[box] - frame.top];
     const chosen = (marks.flags[box] & (MARK.between | MARK.selected)) !== 0;
-    pen.fillStyle = depth[box] % 2 === 0 ? theme.box : theme.boxDeep;
+    pen.fillStyle = boxColour(frame, box);
     pen.strokeStyle = chosen ? theme.blue : theme.boxBorder;
     pen.lineWidth = Math.max(1, 0.7 / zoom);
     clippedRect(frame, x, y, layout.w[box], layout.h[box]);
     pen.fill();
     pen.stroke();
-    if (zoom >= DETAIL.type) paintTitle(frame, box, x, y, view.kind[box] === NODE.body);
   }
+  return boxes;
+}
+
+/**
+ * The titles of boxes stand above the lines.
+ *
+ * @param {Frame} frame
+ * @param {number[]} boxes
+ */
+export function paintTitles(frame, boxes) {
+  const { layout, view } = frame.scene;
+  for (const box of boxes) {
+    const y = layout.y[box] - frame.top;
+    if (y + METRICS.title > 0) paintTitle(frame, box, layout.x[box] - frame.left, y, view.kind[box] === NODE.body);
+  }
+}
+
+/**
+ * Boxes within boxes are light and dark by turns.
+ *
+ * @param {Frame} frame
+ * @param {number} box
+ */
+function boxColour({ scene, theme }, box) {
+  return scene.depth[box] % 2 === 0 ? theme.box : theme.boxDeep;
 }
 
 /**
@@ -72,7 +99,13 @@ function paintTitle(frame, box, x, y, operator) {
   pen.textBaseline = 'middle';
   const text = written.name ? `${written.title}  ${written.name}` : written.title;
   paintToggle(frame, x + 14, y + METRICS.title / 2, false, pen.fillStyle);
-  pen.fillText(fitted(frame, text, width - 40), x + 26, y + METRICS.title / 2 + 0.5);
+  const shown = fitted(frame, text, width - 40);
+  if (!operator) {
+    pen.strokeStyle = boxColour(frame, box);
+    pen.lineWidth = 5;
+    pen.strokeText(shown, x + 26, y + METRICS.title / 2 + 0.5);
+  }
+  pen.fillText(shown, x + 26, y + METRICS.title / 2 + 0.5);
 }
 
 /**

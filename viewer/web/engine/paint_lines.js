@@ -6,6 +6,7 @@
  */
 
 import { EDGE } from './marks.js';
+import { NODE } from './nodes.js';
 import { DETAIL } from './paint.js';
 import { fitted } from './paint_nodes.js';
 import { METRICS } from './sizes.js';
@@ -153,7 +154,7 @@ export function paintLabels(frame) {
     if (!text) continue;
     const from = view.edges.from[edge];
     const x = points[2 * offsets[piece]] - frame.left + 6;
-    const y = points[2 * offsets[piece] + 1] - frame.top + 12;
+    const y = points[2 * offsets[piece] + 1] - frame.top + (view.kind[from] === NODE.group ? 17 : 12);
     const inner = depth[from] - 1;
     pen.strokeStyle = inner < 0 ? theme.background : inner % 2 === 0 ? theme.box : theme.boxDeep;
     pen.fillStyle = theme.faint;

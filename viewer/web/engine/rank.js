@@ -1,8 +1,8 @@
 /**
  * Layers: every line goes down at least one layer, cycles are broken first.
  *
- * Longest path from the top; then what has more readers than operands, and what hangs on nothing, is pulled down
- * towards its readers (after Gansner and others, A Technique for Drawing Directed Graphs, 1993, without its simplex).
+ * Longest path from the top; then what has more readers than operands, and what hangs on side inputs alone, is pulled
+ * down towards its readers (after Gansner and others, A Technique for Drawing Directed Graphs, 1993, without its simplex).
  *
  * @module
  * @typedef {import('./types.js').Lists} Lists
@@ -30,7 +30,7 @@ export function rankItems(count, from, to, pins) {
     order = sorted(count, to, out, back);
   }
   const rank = longest(count, to, out, back, order, pins);
-  pullDown(rank, to, out, into, back, order, pins);
+  pullDown(rank, to, out, into, back, order, pins, fedItems(rank, to, out, back, order));
   let last = 0;
   for (let i = 0; i < count; i++) if (pins[i] !== PIN.last) last = Math.max(last, rank[i]);
   let ranks = last + 1;
@@ -125,6 +125,34 @@ function longest(count, to, out, back, order, pins) {
 }
 
 /**
+ * Items that hang on the start of a longest path. Others hang on side inputs, such as a mask or positions.
+ *
+ * @param {Int32Array} rank
+ * @param {Int32Array} to
+ * @param {Lists} out
+ * @param {Uint8Array} back
+ * @param {Int32Array} order
+ */
+function fedItems(rank, to, out, back, order) {
+  const last = rank.reduce((most, value) => Math.max(most, value), 0);
+  const latest = new Int32Array(rank.length).fill(last);
+  for (let at = order.length - 1; at >= 0; at--) {
+    const item = order[at];
+    for (let k = out.offsets[item]; k < out.offsets[item + 1]; k++) {
+      const e = out.items[k];
+      if (!back[e]) latest[item] = Math.min(latest[item], latest[to[e]] - 1);
+    }
+  }
+  const fed = latest.map((value, item) => (value === rank[item] ? 1 : 0));
+  for (const item of order) {
+    for (let k = out.offsets[item]; fed[item] && k < out.offsets[item + 1]; k++) {
+      if (!back[out.items[k]]) fed[to[out.items[k]]] = 1;
+    }
+  }
+  return fed;
+}
+
+/**
  * @param {Int32Array} rank
  * @param {Int32Array} to
  * @param {Lists} out
@@ -132,13 +160,14 @@ function longest(count, to, out, back, order, pins) {
  * @param {Uint8Array} back
  * @param {Int32Array} order
  * @param {Uint8Array} pins
+ * @param {Int32Array} fed
  */
-function pullDown(rank, to, out, into, back, order, pins) {
+function pullDown(rank, to, out, into, back, order, pins, fed) {
   for (let at = order.length - 1; at >= 0; at--) {
     const item = order[at];
     const leaving = out.offsets[item + 1] - out.offsets[item];
     const entering = into.offsets[item + 1] - into.offsets[item];
-    if (pins[item] !== PIN.none || leaving === 0 || leaving < entering) continue;
+    if (pins[item] !== PIN.none || leaving < entering + fed[item]) continue;
     let lowest = Infinity;
     for (let k = out.offsets[item]; k < out.offsets[item + 1]; k++) {
       const e = out.items[k];

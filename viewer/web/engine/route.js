@@ -12,6 +12,8 @@ import { ITEM } from './level.js';
 
 /** Distance between lines that arrive side by side. */
 const ARRIVE = 16;
+/** Most between tensors that leave side by side: room for their labels. */
+const LEAVE = 140;
 const MARGIN = 10;
 
 /**
@@ -147,7 +149,7 @@ function spreadEnds({ level, x }) {
     if (tensors.length < 2) continue;
     const sets = tensors.map((tensor) => leaving.filter((e) => input.tensor[e] === tensor));
     const means = sets.map((set) => set.reduce((sum, e) => sum + goesTo(e), 0) / set.length);
-    setSideBySide(sets, means, x[item], room, level.w[item] / tensors.length, leave);
+    setSideBySide(sets, means, x[item], room, Math.min(level.w[item] / tensors.length, LEAVE), leave);
   }
   return { leave, arrive };
 }

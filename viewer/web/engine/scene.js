@@ -55,7 +55,7 @@ export class Scene {
     const { constants, labels } = this.view;
     const [first, end] = [constants.offsets[node], constants.offsets[node + 1]];
     const shown = Math.min(end, first + CONSTANT_LINES);
-    const lines = Array.from(constants.items.subarray(first, shown), (label) => (label < 0 ? '?' : labels[label]));
+    const lines = Array.from(constants.items.subarray(first, shown), (label) => labels[label]);
     if (end > shown) lines.push(`+ ${end - shown}`);
     const written = { ...nodeText(this.view, node), constants: lines };
     this.texts.set(node, written);

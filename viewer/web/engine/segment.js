@@ -10,6 +10,7 @@
  */
 
 import { listsBy } from './graph.js';
+import { ITEM } from './level.js';
 import { orderLayers } from './order.js';
 import { place } from './place.js';
 
@@ -37,7 +38,11 @@ import { place } from './place.js';
  */
 
 const GAP = 44;
-const PORT_GAP = 16;
+/** Below a border, and above one. */
+const ENTER_GAP = 6;
+const SPREAD_GAP = 32;
+const EXIT_GAP = 24;
+const BEND_GAP = 16;
 /** Lines that run far to the side get more height, so that they stay apart. */
 const SLOPE = 0.05;
 const MORE = 70;
@@ -55,18 +60,28 @@ function arrange(segment) {
     const [first, end] = [segment.layers[layer - 1], segment.layers[layer]];
     let height = 0;
     let aside = 0;
-    let small = true;
     for (let item = first; item < end; item++) {
       height = Math.max(height, segment.h[item]);
-      small &&= segment.h[item] === 0;
       for (let k = segment.out.offsets[item]; k < segment.out.offsets[item + 1]; k++) {
         aside = Math.max(aside, Math.abs(x[segment.to[segment.out.items[k]]] - x[item]));
       }
     }
-    const gap = small ? PORT_GAP : GAP;
+    const gap = gapBetween(segment.kind[first], segment.kind[end], height, aside);
     y[layer] = y[layer - 1] + height + gap + Math.min(MORE, Math.max(0, aside - 100) * SLOPE);
   }
   return { x, y };
+}
+
+/**
+ * @param {number} above kind of the first item of the upper layer; ports keep to themselves
+ * @param {number} below
+ * @param {number} height of the upper layer
+ * @param {number} aside how far its lines run to the side
+ */
+function gapBetween(above, below, height, aside) {
+  if (above === ITEM.port) return aside < 1 ? ENTER_GAP : SPREAD_GAP;
+  if (below === ITEM.port) return EXIT_GAP;
+  return height === 0 ? BEND_GAP : GAP;
 }
 
 /**

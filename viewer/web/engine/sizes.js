@@ -80,7 +80,10 @@ function shortName(view, node, name) {
 
 /** @param {View} view */
 export function sizes(view) {
-  for (let node = 0; node < view.count; node++) sizeOf(view, node);
+  for (let node = 0; node < view.count; node++) {
+    sizeOf(view, node);
+    view.reach[node] = view.w[node] / 2;
+  }
   labelRoom(view);
 }
 
@@ -102,8 +105,8 @@ function sizeOf(view, node) {
   const constants = Math.min(offsets[node + 1] - offsets[node], CONSTANT_LINES + 1);
   let width = Math.max(titled, Math.min(textWidth(name, METRICS.nameFont) + 20, NAME_MAX), MIN);
   for (let i = 0; i < Math.min(constants, CONSTANT_LINES); i++) {
-    const label = items[offsets[node] + i];
-    if (label >= 0) width = Math.max(width, Math.min(textWidth(view.labels[label], METRICS.labelFont) + 28, 220));
+    const label = view.labels[items[offsets[node] + i]];
+    width = Math.max(width, Math.min(textWidth(label, METRICS.labelFont) + 28, 220));
   }
   view.w[node] = stepped(Math.min(width, 260));
   const lines = (name ? METRICS.line : 0) + constants * METRICS.constant;
@@ -126,6 +129,8 @@ function labelRoom(view) {
     room[edges.from[e]] += textWidth(labels[label], METRICS.labelFont) + 10;
   }
   for (let node = 0; node < view.count; node++) {
-    if (!isContainer(view.kind[node]) && room[node] <= LABEL_MAX) w[node] = Math.max(w[node], stepped(room[node]));
+    if (isContainer(view.kind[node]) || room[node] > LABEL_MAX) continue;
+    w[node] = Math.max(w[node], stepped(room[node]));
+    view.reach[node] = stepped(Math.max(w[node] / 2, room[node]));
   }
 }

@@ -21,6 +21,7 @@ const LOOSE_GAP = 26;
  * @property {Float64Array} y top of each item
  * @property {number} width
  * @property {number} height
+ * @property {number} main x of the main path
  * @property {import('./route.js').Routes} routes
  */
 
@@ -41,7 +42,7 @@ export function solveLevel(input, borders, memory) {
   for (let i = 0; i < x.length; i++) x[i] -= middle;
   const edges = { top: -borders.above, bottom: box.bottom + borders.below };
   const routes = routeLevel({ level, x, y, layerY, layerH }, edges);
-  const solved = { level, x, y, width: box.right - box.left, height: box.bottom, routes };
+  const solved = { level, x, y, width: box.right - box.left, height: box.bottom, main: -middle, routes };
   setKey(memory.key, input, borders);
   memory.levels.keep(memory.key, solved);
   return solved;
@@ -52,7 +53,7 @@ export function solveLevel(input, borders, memory) {
  * @param {LevelInput} input
  * @param {{above: number, below: number}} borders
  */
-function setKey(key, { nodes, w, h, pins, from, to, tensor, fromX, toX }, borders) {
+function setKey(key, { nodes, w, h, reach, pins, from, to, tensor, fromX, toX }, borders) {
   key.clear();
   key.add(nodes);
   key.add(pins.length);
@@ -61,6 +62,7 @@ function setKey(key, { nodes, w, h, pins, from, to, tensor, fromX, toX }, border
   for (let i = 0; i < nodes; i++) {
     key.addPixels(w[i]);
     key.addPixels(h[i]);
+    key.addPixels(reach[i]);
   }
   for (let i = nodes; i < pins.length; i++) key.add(pins[i]);
   for (let e = 0; e < from.length; e++) {
@@ -82,11 +84,12 @@ function setKey(key, { nodes, w, h, pins, from, to, tensor, fromX, toX }, border
  * @param {Float64Array} layerH
  */
 function measure(level, x, y, layerY, layerH) {
+  const { nodes, reach } = level.input;
   const box = { left: Infinity, right: -Infinity, bottom: 0 };
   for (let i = 0; i < level.items; i++) {
     if (level.rank[i] < 0) continue;
     box.left = Math.min(box.left, x[i] - level.w[i] / 2);
-    box.right = Math.max(box.right, x[i] + level.w[i] / 2);
+    box.right = Math.max(box.right, x[i] + (i < nodes ? reach[i] : level.w[i] / 2));
   }
   if (level.ranks > 0) box.bottom = layerY[level.ranks - 1] + layerH[level.ranks - 1];
   if (level.ranks === 0) box.left = box.right = 0;

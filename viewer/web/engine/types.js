@@ -21,7 +21,7 @@
  * @property {{from: number[], output: number[], to: number[], slot: number[], label: number[]}} edges
  * @property {string[]} labels format and shape, such as `f32 NCHW 1,3,224,224`
  * @property {{name: string, label?: string}[]} [inputs]
- * @property {{op: number, output: number, name: string}[]} [outputs]
+ * @property {{op: number, output: number, name: string, label?: string}[]} [outputs]
  * @property {number[]} [stored] constants
  * @property {Record<string, {key: string, name: string}[]>} [bodies]
  * @property {{names: string[], op: number[], output: number[]}} [tensors]
@@ -84,13 +84,14 @@
  * @property {Int32Array} parent the container, or -1
  * @property {Float64Array} w least width; containers grow around their children
  * @property {Float64Array} h height; a container's is that of its title
+ * @property {Float64Array} reach how far to the right of its middle a node and its labels reach
  * @property {Group[]} groups
  * @property {{graph: import('./graph.js').Graph, key: string, base: number, edgeBase: number}[]} graphs
  * @property {number} ids number of ids given to operators
  * @property {Int32Array} nodeOf the node that shows an id: itself, the reader it is folded into, its group, or -1
  * @property {Uint8Array} inside whether `nodeOf` is a group or a reader rather than the operator itself
  * @property {ViewEdges} edges
- * @property {Lists} constants labels (of `labels`) of the constants folded into each node
+ * @property {Lists} constants labels (of `labels`) of the constants folded into each node, as far as known
  * @property {string[]} labels
  */
 
@@ -116,6 +117,7 @@
  * @property {Uint8Array} container 1 for containers
  * @property {Float64Array} w
  * @property {Float64Array} h
+ * @property {Float64Array} reach
  * @property {Int32Array} from
  * @property {Int32Array} to
  * @property {Int32Array} tensor
@@ -141,6 +143,7 @@
  *   side: Uint8Array, many: Int32Array}} tags ends of the stubs; side 0 stands at the producer and names `many`
  *   readers, side 1 at a reader
  * @property {{x: number, y: number, w: number, h: number}} bounds
+ * @property {number} main x of the main path
  */
 
 /**
