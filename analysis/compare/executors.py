@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 import signal
 from collections import deque
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from subcut.compiler.errors import SubcutError, user_error
 
 if TYPE_CHECKING:
     from concurrent.futures import Future, ProcessPoolExecutor
+    from multiprocessing.synchronize import Event
 
 TOGETHER = 8
 """Pieces of work that another process is given at a time."""
@@ -78,10 +79,10 @@ def parts(keys: list[str]) -> list[list[str]]:
     return [keys[start : start + TOGETHER] for start in range(0, len(keys), TOGETHER)]
 
 
-def do(work: Work, keys: Sequence[str]) -> Done:
-    """Do pieces of work."""
+def do(work: Work, keys: Sequence[str], stopped: Callable[[], bool] = bool) -> Done:
+    """Do pieces of work, as long as nobody has `stopped` it."""
     known = [len(tree.problems) for tree in work.trees]
-    rows = [work.rows(key) for key in keys]
+    rows = [work.rows(key) for key in keys if not stopped()]
     new = [problem for tree, count in zip(work.trees, known, strict=True) for problem in tree.problems[count:]]
     return Done(rows, new)
 
@@ -97,7 +98,8 @@ def _in_processes(work: Work, parts: list[list[str]], jobs: int) -> Generator[Do
     from concurrent.futures.process import BrokenProcessPool
 
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, context, _begin, (pickle.dumps(work),)) as pool:
+    stop = context.Event()
+    with ProcessPoolExecutor(jobs, context, _begin, (pickle.dumps(work), stop)) as pool:
         try:
             yield from _in_order(pool, parts, AHEAD * jobs)
         except BrokenProcessPool:
@@ -106,6 +108,8 @@ def _in_processes(work: Work, parts: list[list[str]], jobs: int) -> Generator[Do
                 "a process that compared tensors was killed, or could not begin",
                 help=["where memory was short, fewer need less: `-j 2`", "`--executor serial` shows which it is"],
             ) from None
+        finally:
+            stop.set()  # the pool waits for what it has begun
 
 
 def _in_order(pool: ProcessPoolExecutor, parts: list[list[str]], ahead: int) -> Iterator[Done]:
@@ -129,21 +133,28 @@ def accepted(found: Done | str) -> Done:
     raise user_error("worker-refused", found, help="name files by paths that every worker sees, or by URLs")
 
 
-_mine: list[bytes | Work] = []
-"""The work of this process, pickled until the first piece arrives."""
+@dataclass
+class _Mine:
+    """What this process is to do, pickled until the first piece arrives."""
+
+    pickled: bytes
+    stop: Event
+    work: Work | None = None
 
 
-def _begin(work: bytes) -> None:
+_mine: list[_Mine] = []
+
+
+def _begin(work: bytes, stop: Event) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # ctrl-C reaches every process; the first one ends the others
-    _mine[:] = [work]
+    _mine[:] = [_Mine(work, stop)]
 
 
 def _do(keys: list[str]) -> Done | str:
-    work = _mine[0]
+    mine = _mine[0]
     try:
-        if isinstance(work, bytes):
-            work = _mine[0] = pickle.loads(work)
+        work = mine.work or pickle.loads(mine.pickled)
     except SubcutError as error:
         return f"a process cannot begin: {error}"
-    assert isinstance(work, Work)
-    return do(work, keys)
+    mine.work = work
+    return do(work, keys, mine.stop.is_set)

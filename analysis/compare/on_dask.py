@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import importlib.metadata
 import pickle
+import signal
 import sys
 import tempfile
 import threading
@@ -53,21 +54,26 @@ def facts() -> dict[str, str]:
 class Told(_distributed.WorkerPlugin):  # type: ignore[misc]
     """What a worker is told: the work, pickled, which it opens when the first piece arrives."""
 
-    def __init__(self, name: str, work: Work) -> None:
-        self.name = name
+    def __init__(self, name: str, work: Work, deaf: bool = False) -> None:
+        """`deaf` workers are processes of this command: ctrl-C reaches them too, and is ours to heed."""
+        self.name, self.deaf = name, deaf
         self.facts = facts()
         self._pickled = pickle.dumps(work)
         self._lock: Any = None
         self._work: Work | None = None
+        self.stopped = False
 
     def setup(self, worker: object) -> None:
         """Dask's: the worker was told."""
         del worker
         self._lock = threading.Lock()
+        if self.deaf:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def teardown(self, worker: object) -> None:
         """Dask's: it is over."""
         del worker
+        self.stopped = True
         if self._work is not None:
             self._work.close()
         self._work = None
@@ -100,7 +106,7 @@ def _do(name: str, keys: list[str]) -> Done | str:
         work = told.work()
     except SubcutError as error:
         return f"{worker.address} cannot begin: {error}"
-    return do(work, keys)
+    return do(work, keys, lambda: told.stopped)
 
 
 def each_on_dask(work: Work, parts: list[list[str]], address: str, jobs: int) -> Generator[Done, None, None]:
@@ -111,7 +117,7 @@ def each_on_dask(work: Work, parts: list[list[str]], address: str, jobs: int) ->
     with _connected(address, jobs) as client:
         name = f"subcut-{uuid.uuid4().hex}"
         try:
-            client.register_plugin(Told(name, work), name=name)
+            client.register_plugin(Told(name, work, deaf=not address), name=name)
         except ImportError as error:
             raise user_error(
                 "worker-refused", f"a worker lacks what is needed: {error}", help="`pip install subcut` where it runs"
@@ -119,7 +125,8 @@ def each_on_dask(work: Work, parts: list[list[str]], address: str, jobs: int) ->
         try:
             yield from _in_order(_Cluster(client, name, work), parts)
         finally:
-            _quietly(client.unregister_worker_plugin, name)
+            if address:  # another one ends with its workers
+                _quietly(client.unregister_worker_plugin, name)
 
 
 def _quietly(action: Any, *arguments: object) -> None:
