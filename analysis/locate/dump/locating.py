@@ -131,7 +131,7 @@ def locate_in_dump(
             locating.pieces.close()
         if truth.random:
             found.spread = _spread(source, device, settings, truth, found)
-    found.warnings = twin.warnings()
+    found.warnings += twin.warnings()
     return found
 
 
@@ -199,6 +199,7 @@ class _Locating:
             self.progress("operators judged", number, len(self.units))
             found.rows += self.judge.judge(unit)
         self.progress("operators judged", len(self.units), len(self.units))
+        found.warnings = list(self._other_inputs())
         found.inherited = {v.name for v in _following(self.truth.random)}
         ends = set(self.model.main.outputs)
         found.outputs = [row for row in found.rows if row.value in ends or not row.value.uses]
@@ -209,6 +210,20 @@ class _Locating:
             self._together(found)
         found.evidence = self._evidence(found.answer)
         return found
+
+    def _other_inputs(self) -> Iterator[str]:
+        """Inputs of the model that the original was given otherwise than the device: then all is inherited."""
+        for value in self.borders.fed:
+            right = self.truth.find(value)
+            if value not in self.borders.stored or right is None:
+                continue
+            try:
+                apart = distance(self.device.read(value), right)
+            except UserError as error:
+                yield error.diagnostics[0].message
+                continue
+            if apart.euclidean > self.judge.factor * self.judge.least:
+                yield f"the device was fed another `%{value.name}` than the original: {apart.euclidean:.3g} apart"
 
     def _evidence(self, unit: Unit | None) -> Evidence | None:
         if unit is None:

@@ -18,6 +18,7 @@ from subcut.compiler.ir.alignment import Row, Stored
 from subcut.compiler.ir.graph import Model, Op, Value
 from subcut.compiler.number_files import read_npy
 from subcut.compiler.storage.folder import MANIFEST
+from subcut.emulator.kinds import RANDOM, role
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,8 +37,8 @@ class Truth:
             str(entry["tensor"]): folder / Path(str(entry["file"])).name for entry in told.get("tensors", ())
         }
         self._tree = None if self._files else DumpTree.open(folder)
-        random = set(map(str, told.get("random", ())))
-        self.random = [op for op in model.main.ops if self._names.get(op, op.label) in random]
+        said = {str(name) for name in told.get("random", ())}
+        self.random = [op for op in model.main.ops if role(op) == RANDOM or self._names.get(op, op.label) in said]
         """Operators that draw random numbers."""
 
     def find(self, value: Value) -> Array | None:
