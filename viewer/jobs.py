@@ -76,23 +76,26 @@ class Jobs:
         self.events.tell({**event, "job": self._number})
 
     async def _run(self, work: Work) -> None:
-        ended = False
+        last: Event | None = None
         try:
             self._process = process = await started(work)
             async for event in told(process):
-                ended = ended or event["kind"] in ("done", "failed")
-                if event["kind"] == "done" and work.what == "export":
-                    self.exported = Path(event["folder"])
-                self._tell(event)
+                if event["kind"] in ("done", "failed"):
+                    last = event  # told when the process is gone, and another may begin
+                else:
+                    self._tell(event)
             code = await process.wait()
         except Exception as error:
             self._tell(_failed("bug", f"the job could not be run: {error}"))
             raise
         finally:
             self._process = None
-        if not ended:
+        if last is None:
             stopped = _failed("cancelled", "cancelled: nothing was written")
-            self._tell(stopped if self._cancelled else _failed("bug", f"the job ended by itself, with code {code}"))
+            last = stopped if self._cancelled else _failed("bug", f"the job ended by itself, with code {code}")
+        if last["kind"] == "done" and work.what == "export":
+            self.exported = Path(last["folder"])
+        self._tell(last)
 
 
 class Inference:

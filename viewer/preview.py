@@ -64,7 +64,9 @@ def _spread(flat: np.ndarray[Any, Any]) -> dict[str, Any]:
     found |= {"min": _plain(finite.min().item()), "max": _plain(finite.max().item()), "mean": mean}
     if not math.isfinite(high - low):
         return {**found, "histogram": None}
-    counts, edges = np.histogram(wide, BINS, (low, high) if high > low else (low - 0.5, high + 0.5))
+    least = BINS * math.ulp(max(abs(low), abs(high), 1.0))  # below that there is nothing to divide
+    around = max(0.5, abs(low) / 100)
+    counts, edges = np.histogram(wide, BINS, (low, high) if high - low > least else (low - around, low + around))
     return {**found, "histogram": {"edges": edges.tolist(), "counts": counts.tolist()}}
 
 

@@ -104,6 +104,7 @@ def main() -> None:
         traceback.print_exc()
         message = "this is a bug in subcut: the terminal has the details"
         teller.tell("failed", code="bug", message=message, help=[], diagnostics=[])
+    os._exit(0)  # all is written; taking a big model apart would take a while
 
 
 def _end_with_the_server() -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 from subcut.viewer.opening import Given, open_session
 from subcut.viewer.server import Server
+from subcut.viewer.session import Session
 
 
 @dataclass
@@ -32,6 +33,7 @@ class Page:
     """A browser that has opened the link, or has not yet."""
 
     server: Server
+    session: Session
     cookie: str = ""
     said: list[str] = field(default_factory=list)
 
@@ -96,12 +98,48 @@ class Page:
 def viewing(model: Path, output: Path, **given: Any) -> Generator[Page, None, None]:
     """A server for a model, running, and a browser that has opened its link."""
     said: list[str] = []
-    server = Server(open_session(Given(model, output, **given)), say=said.append)
+    session = open_session(Given(model, output, **given))
+    server = Server(session, say=said.append)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     try:
-        yield Page(server, said=said).open()
+        yield Page(server, session, said=said).open()
     finally:
         server.stop()
         thread.join(timeout=20)
         assert not thread.is_alive(), "the server ends when it is told to"
+
+
+def columns_of(page: Page, **asked: Any) -> dict[str, Any]:
+    return page.post("/api/graph", **asked)
+
+
+def check_columns(columns: dict[str, Any], ops: list[Any], inputs: list[Any]) -> None:
+    """Every operand of every operator is an edge, and nothing else is."""
+    edges = columns["edges"]
+    rows = list(zip(*(edges[key] for key in ("from", "output", "to", "slot", "label")), strict=True))
+    place = {op: at for at, op in enumerate(ops)}
+    expected = {
+        (place.get(v.producer), v.index, at, slot, v.name)
+        for at, op in enumerate(ops)
+        for slot, v in enumerate(op.operands)
+        if v is not None
+    }
+    names = [entry["name"] for entry in columns["inputs"]]
+    found = {
+        (origin if origin >= 0 else None, index, to, slot, ops[to].operands[slot].name)
+        for origin, index, to, slot, _ in rows
+        if slot >= 0
+    }
+    assert found == expected
+    assert all(
+        names[-1 - origin] == ops[to].operands[slot].name for origin, _, to, slot, _ in rows if origin < 0 <= slot
+    )
+    assert all(-1 <= label < len(columns["labels"]) for *_, label in rows)
+    assert names[: len(inputs)] == [value.name for value in inputs]
+    words = columns["types"]["words"]
+    assert [words[of] for of in columns["types"]["of"]] == [op.type for op in ops]
+    assert columns["count"] == len(columns["names"]) == len(ops)
+    tensors = columns["tensors"]
+    made = list(zip(tensors["names"], tensors["op"], tensors["output"], strict=True))
+    assert [name for name, op, _ in made if op >= 0] == [v.name for op in ops for v in op.results if v.name]

@@ -220,7 +220,7 @@ def test_the_port_is_open_to_this_machine_only(page: Page) -> None:
 
 
 def test_a_stranger_finds_a_new_link_in_the_terminal_and_nowhere_else(page: Page) -> None:
-    stranger = Page(page.server)
+    stranger = Page(page.server, page.session)
     answer = stranger.ask("GET", "/")
     assert answer.status == 401
     assert page.said[-1].endswith(page.server.link)
