@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import CancelledError
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +124,24 @@ def test_nobody_answers(run: tuple[Emulated, Path], monkeypatch: pytest.MonkeyPa
         compare(golden, golden, executor="dask://127.0.0.1:1")
     done = subcut("compare", golden, golden, "--executor", "dask://nobody.invalid:8786", code=1)
     assert "no-scheduler" in done.stderr
+
+
+@pytest.mark.parametrize(("fails", "said"), [(TimeoutError, "had no worker for 60 s"), (CancelledError, "went away")])
+def test_nobody_is_left(fails: type[BaseException], said: str, tmp_path: Path) -> None:
+    """A cluster without workers is waited for, for a while; one without a scheduler is not."""
+
+    class Future:
+        looks = 0
+
+        def result(self, timeout: float) -> object:
+            self.looks += 1
+            raise fails
+
+    client: Any = type("Client", (), {"nthreads": staticmethod(dict)})
+    future = Future()
+    with pytest.raises(UserError, match=rf"(?s)no-scheduler.*{said}"):
+        on_dask._Cluster(client, "", Deadly(tmp_path)).result(future, ["a"])
+    assert future.looks == (12 if fails is TimeoutError else 1)
 
 
 def test_ctrl_c_cancels_what_waits(address: str, tmp_path: Path) -> None:
