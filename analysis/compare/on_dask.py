@@ -216,6 +216,8 @@ class _Cluster:
             except CancelledError:
                 raise self._gone() from None
             except (asyncio.TimeoutError, TimeoutError):
+                if future.done():  # it is not the waiting that failed
+                    raise
                 self._look()
 
     def _look(self) -> None:

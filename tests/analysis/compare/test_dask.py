@@ -20,7 +20,7 @@ from support.models import DIGITS, ROOT, digits
 from support.spread_work import Deadly, Unseen
 
 from subcut.analysis.compare import compare, on_dask
-from subcut.analysis.compare.executors import Done, Executor, executor_of
+from subcut.analysis.compare.executors import Done
 from subcut.analysis.compare.rows import Row
 from subcut.compiler.errors import UserError
 from subcut.compiler.number_files import read_npz
@@ -137,6 +137,9 @@ def test_nobody_is_left(fails: type[BaseException], said: str, tmp_path: Path) -
             self.looks += 1
             raise fails
 
+        def done(self) -> bool:
+            return False
+
     client: Any = type("Client", (), {"nthreads": staticmethod(dict)})
     future = Future()
     with pytest.raises(UserError, match=rf"(?s)no-scheduler.*{said}"):
@@ -186,17 +189,3 @@ def test_few_wait_at_a_time() -> None:
     done = on_dask._in_order(fake, [[str(k)] for k in range(20)])
     assert [part.rows[0][0].left for part in done] == [str(k) for k in range(20)]
     assert flying == [0, 3]
-
-
-@pytest.mark.parametrize(
-    "text", ["dusk", "dask:", "dask://", "dask://host", "dask://host:", "dask://host:x", "tcp://a:1"]
-)
-def test_no_executor(text: str) -> None:
-    with pytest.raises(UserError, match="is no executor"):
-        executor_of(text)
-
-
-def test_executors() -> None:
-    assert executor_of("dask://a.b:8786") == Executor("dask", "a.b:8786")
-    assert executor_of("dask://[::1]:8786") == Executor("dask", "[::1]:8786")
-    assert executor_of("serial") == Executor("serial")
