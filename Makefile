@@ -1,7 +1,7 @@
 # `make check` is what CI runs.
 PYTHON ?= python3
 
-.PHONY: check lint types test
+.PHONY: check lint types web test
 check: lint types test
 
 lint:
@@ -19,3 +19,12 @@ types:
 
 test:
 	$(PYTHON) -m pytest -n 2
+
+# The page of the viewer, checked by TypeScript and by node's own runner: needs Node.js 20; nothing of it ships.
+web: tests/viewer/node_modules
+	tests/viewer/node_modules/.bin/tsc -p viewer/web
+	node --test $$(find tests/viewer/web -name '*.test.js')
+
+tests/viewer/node_modules: tests/viewer/package-lock.json
+	cd tests/viewer && npm ci --ignore-scripts --no-audit --no-fund
+	@touch $@
