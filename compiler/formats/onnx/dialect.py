@@ -157,9 +157,9 @@ class OnnxDialect(Dialect):
 
     def annotate(self, model: Model) -> None:
         """Take the types that the file states into the values."""
-        for graph in model.graphs():
-            for value in graph.values():
-                self._state(value)
+        from subcut.compiler.formats.onnx.records import annotate
+
+        annotate(model, self.files.model)
 
     def add_input(self, graph: Graph, value: Value, start: Op, index: int) -> Value:
         """An input of the same name where that can be had, so that no reader's record changes."""

@@ -13,7 +13,9 @@ from google.protobuf.message import DecodeError
 from subcut.compiler.errors import ModelError
 from subcut.compiler.formats.onnx import schema
 from subcut.compiler.formats.onnx.tensors import Sparse, Tensor
+from subcut.compiler.formats.onnx.types import decode_info
 from subcut.compiler.ir.graph import Graph, Model, Op, Value
+from subcut.compiler.ir.types import Type
 from subcut.compiler.storage.files import SourceFile
 from subcut.compiler.storage.wire import LEN, Buffer, WireError, read_varint
 
@@ -131,6 +133,30 @@ def info_of(value: Value) -> Range | None:
     if graph is None or not isinstance(graph.origin, GraphRecord) or not value.name:
         return None
     return graph.origin.info(value.name)
+
+
+def annotate(model: Model, file: SourceFile) -> None:
+    """Set the type of every value that has none by the record that states it. Types that are alike are decoded once.
+
+    Raises ModelError.
+    """
+    data, known = file.data, dict[bytes, "Type | None"]()
+    with reading(file.path):
+        for graph in model.graphs():
+            record = graph.origin
+            if not isinstance(record, GraphRecord):
+                continue
+            for value in graph.values():
+                place = record.info(value.name) if value.type is None and value.name else None
+                if place is None:
+                    continue
+                content = data[body(data, *place) : place[1]]
+                # Behind a name of less than 128 bytes, which comes first in nearly every record, the type follows.
+                short = len(content) > 2 and content[0] == 0x0A and content[1] < 0x80
+                key = content[2 + content[1] :] if short else content
+                if key not in known:
+                    known[key] = decode_info(content)[1]
+                value.type = known[key]
 
 
 def body(data: Buffer, at: int, stop: int) -> int:
