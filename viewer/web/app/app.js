@@ -14,6 +14,9 @@ import { complain, notify } from "./widgets.js";
 /** @typedef {import("../engine/engine.js").Graph} Graph */
 /** @typedef {import("./types.js").Place} Place */
 
+/** Pixels below which a second graph takes the place of the operator's panel. */
+const NARROW = 1500;
+
 export class App {
   constructor() {
     this.store = new Store(initial());
@@ -190,7 +193,8 @@ export class App {
     const pair = !this.store.state.pair;
     const stage = this.panes[0].element.parentElement;
     if (!stage) return;
-    this.store.set({ pair });
+    // Two graphs and two panels leave no room on a narrow screen; the panel is a click away.
+    this.store.set(pair && innerWidth < NARROW ? { pair, showInfo: false } : { pair });
     if (pair) {
       const second = new Pane(this, 1, stage);
       this.panes.push(second);

@@ -5,6 +5,7 @@ import { drawCurve } from "./curve.js";
 import { fill, h, svg } from "./dom.js";
 import { t } from "./i18n.js";
 import { icon } from "./icons.js";
+import { scaleColour } from "../engine/theme.js";
 import { badness, beyond, diverge, errorAt, place, scaleOf, short } from "./scale.js";
 import { button, complain } from "./widgets.js";
 
@@ -22,7 +23,8 @@ export class Compare {
     this.panel = h("section", { class: "compare card", hidden: true });
     this.curve = svg("svg", { class: "curve", role: "img" });
     this.curve.addEventListener("click", (event) => this.clicked(/** @type {MouseEvent} */ (event)));
-    this.strip = h("div", { class: "curve-strip", hidden: true }, this.curve);
+    this.caption = h("p", { class: "curve-title" });
+    this.strip = h("div", { class: "curve-strip", hidden: true }, this.caption, this.curve);
     stage.append(this.panel, this.strip);
     app.store.on(["overlay", "selected", "drawn"], () => this.update());
     app.store.on(["language"], () => this.build());
@@ -88,6 +90,8 @@ export class Compare {
     this.value = h("output", { for: "threshold" });
     this.above = h("p", { class: "hint", role: "status" });
     this.limit = h("div", { class: "legend-limit" });
+    this.legend = h("div", { class: "legend", role: "img", "aria-label": t("compare.legend") }, this.limit);
+    fill(this.caption, t("compare.curve"));
     const metrics = report.names;
     const choose = (/** @type {boolean} */ choice) => app.store.set({ overlay: { ...app.store.state.overlay, own: choice } });
     const radio = (/** @type {boolean} */ value, /** @type {string} */ text) => h("label", {}, h("input", { type: "radio", name: "error", checked: own === value, on: { change: () => choose(value) } }), text);
@@ -95,7 +99,7 @@ export class Compare {
       metrics.length > 0 && this.metrics(metrics, metric),
       !metric && report.own.some((error) => error !== null) && h("fieldset", {}, h("legend", { class: "offscreen", text: t("compare.title") }), radio(true, t("compare.own")), radio(false, t("compare.total"))),
       h("div", { class: "slider" }, h("label", { for: "threshold", text: t("compare.threshold") }), this.value), this.slider,
-      h("div", { class: "legend", role: "img", "aria-label": t("compare.legend") }, this.limit),
+      this.legend,
       h("div", { class: "legend-ends" }, h("span", { text: `${t("compare.good")} ${short(this.scale?.low)}` }), h("span", { class: "nodata", text: t("compare.nodata") }), h("span", { text: `${short(this.scale?.high)} ${t("compare.bad")}` })),
       h("div", { class: "culprits" }, this.above, button({ icon: "up", label: t("compare.previous") }, () => this.step(-1)), button({ icon: "down", label: t("compare.next") }, () => this.step(1))));
     this.update();
@@ -135,6 +139,7 @@ export class Compare {
     this.slider.setAttribute("aria-valuetext", short(overlay.threshold));
     if (this.value) this.value.textContent = short(overlay.threshold);
     if (this.limit) this.limit.style.left = `${share * 100}%`;
+    if (this.legend) this.legend.style.background = gradient(share);
     this.count();
     this.paint(shown);
     if (!shown) return;
@@ -180,4 +185,10 @@ export class Compare {
     const at = Math.round(((event.clientY - box.top - 6) / Math.max(box.height - 12, 1)) * last);
     this.app.select({ model: 0, graph: "", id: report.op[report.curve[Math.min(Math.max(at, 0), last)]] });
   }
+}
+
+/** The colours as they are on the graph, for a threshold at this place. @param {number} limit */
+function gradient(limit) {
+  const stops = Array.from({ length: 41 }, (_, at) => `${scaleColour(diverge(at / 40, limit)).fill} ${(at * 2.5).toFixed(1)}%`);
+  return `linear-gradient(to right, ${stops.join(", ")})`;
 }

@@ -1,6 +1,6 @@
 /** The sections of an operator's details (row S3), from what the server says of it. */
 
-import { h } from "./dom.js";
+import { h, said } from "./dom.js";
 import { t } from "./i18n.js";
 import { previewOf } from "./preview.js";
 import { short } from "./scale.js";
@@ -34,7 +34,7 @@ export function sectionsOf(info, ways) {
   ].filter((section) => section.count > 0 || ["attributes", "inputs", "outputs"].includes(section.key));
   /** @type {{key: string, title: string, count: number | null, content: HTMLElement}[]} */
   const found = [...all];
-  if (info.offline) found.push({ key: "offline", title: t("info.offline"), count: null, content: recordOf(info.offline) });
+  if (info.offline) found.push({ key: "offline", title: t("info.offline"), count: null, content: offlineOf(info.offline, ways) });
   if (info.report) found.push({ key: "report", title: t("info.report"), count: null, content: recordOf(info.report) });
   if (info.record) found.push({ key: "record", title: t("info.record"), count: null, content: h("pre", { class: "record", tabindex: "0", "aria-label": t("info.record"), text: info.record }) });
   return found;
@@ -77,16 +77,30 @@ function constantOf(one) {
     one.preview ? previewOf(one.preview) : h("p", { class: "hint", text: t("info.nopreview") }));
 }
 
+/**
+ * What the offline model and the dumps have of an operator: its fused group, and of each tensor the file or the reason.
+ * @param {import("./types.js").Offline} offline
+ * @param {Ways} ways
+ */
+function offlineOf({ groups = [], rows = [] }, ways) {
+  const group = (/** @type {{name: string, type: string, ops: number[]}} */ { name, type, ops }) => h("div", { class: "group" },
+    h("div", { class: "tensor", text: name }), h("div", { class: "type", text: type }),
+    h("p", { class: "port-ops" }, ...ops.slice(0, READERS).map((id) => opLink(id, ways)), ops.length > READERS && h("span", { class: "hint", text: t("app.more", { n: ops.length - READERS }) })));
+  return h("div", { class: "offline" }, ...groups.map(group), ...rows.map((row) => h("div", { class: "group" },
+    h("div", { class: "tensor", text: row.tensor }), h("p", {}, ...said(row.reason)),
+    row.note && h("p", { class: "hint" }, ...said(row.note)), row.file && h("p", { class: "file" }, h("code", { text: row.file }), row.slot && h("span", { class: "hint", text: row.slot })))));
+}
+
 /** Whatever else is known, as a list of names and values. @param {Record<string, unknown>} record */
 function recordOf(record) {
   const rows = Object.entries(record).filter(([, value]) => value !== null && value !== undefined && value !== "");
-  return h("dl", { class: "attributes" }, ...rows.map(([name, value]) => h("div", {}, h("dt", { text: name.replaceAll("_", " ") }), h("dd", {}, said(value)))));
+  return h("dl", { class: "attributes" }, ...rows.map(([name, value]) => h("div", {}, h("dt", { text: name.replaceAll("_", " ") }), h("dd", {}, shown(value)))));
 }
 
 /** @param {unknown} value @returns {Node | string} */
-function said(value) {
+function shown(value) {
   if (typeof value === "number") return short(value);
   if (typeof value !== "object" || value === null) return String(value);
-  if (Array.isArray(value)) return h("ul", { class: "plain" }, ...value.map((one) => h("li", {}, said(one))));
+  if (Array.isArray(value)) return h("ul", { class: "plain" }, ...value.map((one) => h("li", {}, shown(one))));
   return recordOf(/** @type {Record<string, unknown>} */ (value));
 }

@@ -33,6 +33,11 @@
  */
 /** @typedef {{tensor: string, type: string, preview?: Preview | null}} Constant */
 /**
+ * @typedef {object} Offline  which offline operators cover an operator, and where its tensors were stored, or why not
+ * @property {{name: string, type: string, ops: number[]}[]} groups
+ * @property {{tensor: string, reason: string, file: string | null, slot: string | null, note: string | null}[]} rows
+ */
+/**
  * @typedef {object} OpInfo
  * @property {string} name
  * @property {string} type
@@ -44,7 +49,7 @@
  * @property {Constant[]} constants
  * @property {string} record
  * @property {string[]} [problems]  what could not be read
- * @property {Record<string, unknown>} [offline]
+ * @property {Offline} [offline]
  * @property {Record<string, unknown>} [report]
  */
 /**
