@@ -11,3 +11,6 @@ export { SearchIndex } from './search.js';
 export { Layouter, layoutHere } from './layouter.js';
 export { kindOf, KINDS } from './kinds.js';
 export { Canvas, EDGE } from './draw.js';
+export { toPng, toSvg } from './picture.js';
+export { standalone } from './standalone.js';
+export { installTesting } from './testing.js';
