@@ -1,10 +1,12 @@
-"""Find the smallest piece of a model that a backend gets wrong.
+"""Find the smallest piece of a model that a device or a backend gets wrong.
 
+subcut locate net.prototxt --om net.om --dump dumps -o found        # told from one dump: no device is needed
 subcut locate model.onnx --inputs x.npz --candidate "./run {model} {inputs} {outputs}" -o found
 subcut locate model.onnx --candidate onnxruntime:O3
 subcut locate net.prototxt --candidate float16 --tolerance 1e-2
 
-The model is run in its own framework; pieces of it are run by the candidate, and compared. In a command {model},
+With a dump every operator is run in the original's framework on the device's own inputs, and compared with what the
+device stored. With a candidate pieces of the model are run by it, and compared with the original. In a command {model},
 {weights}, {inputs} and {outputs} stand for paths: inputs and outputs are folders with a .npy a tensor, {inputs_npz}
 and {outputs_npz} the same as one file. A command that has no outputs in it is judged by its exit code.
 """
@@ -124,6 +126,10 @@ def _check(args: argparse.Namespace, settings: Settings) -> None:
     from subcut.analysis.locate.backends import KNOWN
 
     settings.check()
+    device = [name for name in ("om", "dump", "answer", "fed", "golden", "precision") if getattr(args, name)]
+    if args.candidate is not None and device:
+        message = f"`--candidate` runs pieces of the model, and `--{device[0]}` is of a device that ran all of it"
+        raise user_error("bad-arguments", message, help="give one or the other")
     if args.timeout is not None and not args.timeout > 0:
         raise user_error("bad-arguments", f"a time limit of {args.timeout:g} s leaves no time")
     if args.candidate is None or args.candidate.strip() in ("", "help"):
@@ -131,6 +137,7 @@ def _check(args: argparse.Namespace, settings: Settings) -> None:
             "no-candidate",
             "nothing is named that gets the model wrong",
             help=[
+                "`--om F --dump DIR`: a device, told from its dumps",
                 "`--candidate 'CMD {model} {inputs} {outputs}'`, any shell command",
                 *(f"`{name}`: {what}" for name, what in KNOWN.items()),
             ],
