@@ -12,6 +12,7 @@ import { InfoPanel } from "./app/info.js";
 import { listenToKeys } from "./app/keys.js";
 import { recall } from "./app/memory.js";
 import { Status } from "./app/status.js";
+import { installTesting } from "./engine/engine.js";
 import { button } from "./app/widgets.js";
 
 /** @typedef {import("./app/types.js").Session} Session */
@@ -38,6 +39,7 @@ async function open(app) {
   fill(stage, h("p", { class: "loading", role: "status", text: t("app.drawing", { n: session.models[0].count }) }));
   await app.openPanes(stage);
   stage.querySelector(".loading")?.remove();
+  installTesting(app.panes[0].canvas);
   app.compare = new Compare(stage, app);
   app.listen();
   if (session.selection) void app.selecting.adopt(session.selection).then(() => app.goToCut());

@@ -5,6 +5,7 @@ import { openExport, openSave, startJob } from "./export.js";
 import { fill, h, said } from "./dom.js";
 import { t } from "./i18n.js";
 import { jobCard } from "./job-card.js";
+import { reasonOf } from "./reasons.js";
 import { button } from "./widgets.js";
 
 /** @typedef {import("./types.js").Edge} Edge */
@@ -139,6 +140,6 @@ export class CutPanel {
       : h("button", { type: "button", class: "tensor", text: edge.tensor,
         on: { click: () => app.select({ model: 0, graph, id: target }) } });
     return h("li", { class: `edge ${way}${edge.side ? " beside" : ""}` }, h("div", { class: "edge-head" }, name, side),
-      h("div", { class: "type", text: edge.type || t("info.unknown") }), h("p", { class: "hint", text: edge.reason }));
+      h("div", { class: "type", text: edge.type || t("info.unknown") }), h("p", { class: "hint", text: reasonOf(edge.reason) }));
   }
 }

@@ -125,6 +125,16 @@ export const en = {
   "cut.elsewhere": "The selection lies in graph `{name}`.",
   "cut.show": "Show it",
 
+  "reason.outside": "made outside the selection",
+  "reason.input": "an input of the model",
+  "reason.captured": "captured by a body from the graph around it",
+  "reason.start": "named as the start",
+  "reason.end": "named as the end",
+  "reason.tapped": "tapped",
+  "reason.leaves": "read outside the selection",
+  "reason.unread": "read by nobody",
+  "reason.output": "an output of the model",
+
   "menu.label": "Actions on {name}",
   "menu.start": "Start here",
   "menu.end": "End here",

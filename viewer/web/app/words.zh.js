@@ -125,6 +125,16 @@ export const zh = {
   "cut.elsewhere": "所选内容位于子图“{name}”。",
   "cut.show": "显示",
 
+  "reason.outside": "在所选范围之外产生",
+  "reason.input": "模型的输入",
+  "reason.captured": "子图从外层图中捕获",
+  "reason.start": "被指定为起点",
+  "reason.end": "被指定为终点",
+  "reason.tapped": "按要求引出",
+  "reason.leaves": "在所选范围之外被读取",
+  "reason.unread": "无人读取",
+  "reason.output": "模型的输出",
+
   "menu.label": "对 {name} 的操作",
   "menu.start": "设为起点",
   "menu.end": "设为终点",
