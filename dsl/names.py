@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from functools import cached_property
 
 from subcut.compiler.ir.graph import Graph, Model, Op, Value
+from subcut.dsl.paths import Flow
 
 
 class Scope:
@@ -18,6 +19,11 @@ class Scope:
         """What stands behind `@` to name this graph; empty for the main one."""
         self.suffix = ":0" if graph.model.dialect.name == "tf" else ""
         """What a plain tensor name lacks: TensorFlow's `%name` is `name:0`."""
+
+    @cached_property
+    def flow(self) -> Flow:
+        """The data flow of the graph."""
+        return Flow(self.graph)
 
     @cached_property
     def ops(self) -> dict[str, Op]:

@@ -25,10 +25,28 @@ class Flow:
         """What the bodies of an operator capture."""
         self.captors: dict[Value, list[Op]] = {}
         """The operators whose bodies capture a tensor."""
+        self.places: dict[Op, int] | None = None
+        """Set by `index`: the place of each operator, where each stands behind all that it reads."""
         for op in [op for op in graph.ops if op.regions]:
             self.captures[op] = op.captured()
             for value in self.captures[op]:
                 self.captors.setdefault(value, []).append(op)
+
+    def index(self) -> None:
+        """Make ready for many questions: then what stands before the start of a path is not walked."""
+        places = {op: place for place, op in enumerate(self.graph.ops)}
+        for place, op in enumerate(self.graph.ops):
+            for value in op.operands if not op.regions else (*op.operands, *self.captures[op]):
+                if value is not None and value.producer is not None and places.get(value.producer, -1) >= place:
+                    return
+        self.places = places
+
+    def first(self, starts: Iterable[Node]) -> int:
+        """A place before which no path from `starts` has anything; 0 where that is not known."""
+        if self.places is None:
+            return 0
+        ops = [op for node in starts for op in ([node] if isinstance(node, Op) else self.readers(node))]
+        return min((self.places[op] for op in ops), default=0)
 
     def is_stored(self, op: Op) -> bool:
         """Whether `op` is a stored constant."""
@@ -93,7 +111,7 @@ def between(
         assert starts is not None
         found = _downstream(flow, starts, avoid, None)
     else:
-        found = _upstream(flow, ends, avoid)
+        found = _upstream(flow, ends, avoid, 0 if starts is None else flow.first(starts))
         if starts is not None:
             found = _downstream(flow, starts, avoid, found)
     tensors = _named_on_paths(flow, starts, ends, avoid, found)
@@ -102,15 +120,18 @@ def between(
     return nodes
 
 
-def _upstream(flow: Flow, ends: Iterable[Node], avoid: set[Node]) -> dict[Op, None]:
-    """The operators on a path to `ends`. The hot loop of every selection, hence flat."""
+def _upstream(flow: Flow, ends: Iterable[Node], avoid: set[Node], first: int) -> dict[Op, None]:
+    """The operators from place `first` on that are on a path to `ends`. The hot loop of every selection, hence flat."""
     graph, stored, captures = flow.graph, flow.is_stored, flow.captures
+    places = flow.places if first else None
     makers = [node if isinstance(node, Op) else node.producer for node in ends if node not in avoid]
     todo = [op for op in makers if op is not None]
     found: dict[Op, None] = {}
     while todo:
         op = todo.pop()
         if op in found or op in avoid or op.graph is not graph or (not op.operands and stored(op)):
+            continue
+        if places is not None and places[op] < first:
             continue
         found[op] = None
         reads = (*op.operands, *captures[op]) if op.regions else op.operands

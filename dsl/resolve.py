@@ -57,7 +57,6 @@ class Resolver:
         self.names = names
         self.lookup = Lookup(names, source, lets)
         self.problems: list[Diagnostic] = []
-        self._flows: dict[Graph, Flow] = {}
 
     def problem(self, span: ast.Span, code: str, message: str, help: Sequence[str] = ()) -> None:
         """Note a mistake."""
@@ -86,9 +85,7 @@ class Resolver:
         return self.names.main
 
     def _flow(self, graph: Graph) -> Flow:
-        if graph not in self._flows:
-            self._flows[graph] = Flow(graph)
-        return self._flows[graph]
+        return self.names.scope_of(graph).flow
 
     def _evaluate(self, selection: ast.Select) -> Part | None:
         if isinstance(selection, ast.Combined):

@@ -57,16 +57,17 @@ class Cut(Pass):
         return changed
 
 
-def examine(selection: Selection, options: CutOptions) -> Report:
+def examine(selection: Selection, options: CutOptions, known: dict[Op, bool] | None = None) -> Report:
     """What a cut to `selection` would keep, take in and give out, and why; the model is not changed.
 
+    `known` remembers which operators are constant, for who asks again of a model that stays as it is.
     Raises UserError where the selection cannot be cut, or an option would have no effect.
     """
     graph = selection.graph
     report = Report(graph=graph.name)
     report.whole = _is_whole(selection) and not options.freeze
     order = topological(selection.ops)
-    constants = _find_inputs(order, selection, report, options)
+    constants = _find_inputs(order, selection, report, options, {} if known is None else known)
     _check_options(selection, report, options)
     report.operators = [op for op in order if not graph.model.dialect.is_stored(op)]
     chosen = dict.fromkeys(op for op in graph.ops if op in selection.ops or op in constants)
@@ -111,21 +112,25 @@ def _is_whole(selection: Selection) -> bool:
     return everything and (selection.ends is None or set(selection.ends) == set(graph.outputs))
 
 
-def _find_inputs(order: list[Op], selection: Selection, report: Report, options: CutOptions) -> dict[Op, None]:
+def _find_inputs(
+    order: list[Op], selection: Selection, report: Report, options: CutOptions, known: dict[Op, bool]
+) -> dict[Op, None]:
     """Record the input edges, in order of first use; returns the constants that come along."""
     constants: dict[Op, None] = {}
-    known: dict[Op, bool] = {}
     edges: dict[Value, Edge] = {}
     dialect = selection.graph.model.dialect
+    ops, names = selection.ops, {*selection.entries, *options.freeze}
     for op in order:
-        for value in op.reads():
+        for value in op.reads() if op.regions else op.operands:
+            if value is None or (value.producer in ops and value not in names):
+                continue  # the most of them: this loop sees every operand of the cut
             producer = value.producer
             if value in edges:
-                edges[value].consumers.append(op)
+                consumers = edges[value].consumers
+                if consumers[-1] is not op:
+                    consumers.append(op)
                 continue
-            named = value in selection.entries or value in options.freeze
-            if not named and producer in selection.ops:
-                continue
+            named = value in names
             if not named and producer is not None and (producer in constants or is_constant(producer, dialect, known)):
                 _add_constants(producer, constants, selection.ops)
                 continue

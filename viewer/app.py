@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import traceback
 from collections.abc import Awaitable, Callable, Collection
@@ -20,6 +21,7 @@ from subcut.viewer.events import Event, Events
 from subcut.viewer.jobs import Busy, Inference, Jobs
 from subcut.viewer.questions import Questions
 from subcut.viewer.session import Session
+from subcut.viewer.warming import warm
 from subcut.viewer.web_files import TYPES, web_files
 
 Answer = Callable[[Request], Awaitable[Response]]
@@ -36,6 +38,7 @@ class App:
         self.files = web_files()
         self.events = Events()
         self.jobs = Jobs(self.events)
+        self._warming: asyncio.Task[None] | None = None
         self.inference = Inference(self._take_types)
         self.questions = questions = Questions(session)
         self._gets: dict[str, Answer] = {
@@ -78,6 +81,8 @@ class App:
         await receive()
         await self.jobs.cancel()
         await self.inference.close()
+        if self._warming is not None:
+            await self._warming
         await send({"type": "lifespan.shutdown.complete"})
 
     def _file(self, path: str) -> Response:
@@ -110,8 +115,10 @@ class App:
             return _refused("bug", "this is a bug in subcut: the terminal has the details", 500)
 
     async def _graph(self, request: Request) -> Response:
-        """A graph; when the first one is on its way, the types that it lacks are looked for."""
+        """A graph; when the first one is on its way, what comes next is made ready, and types are looked for."""
         response = await self._ask(self.questions.graph, request)
+        if self._warming is None:
+            self._warming = asyncio.create_task(run_in_threadpool(warm, self.session))
         if not self.session.typed:
             self.inference.begin(self.questions.types())
         return response

@@ -67,7 +67,7 @@ def choose(shown: Shown, cut: ast.Cut, text: str) -> Chosen:
         selection = model.selection
     finally:
         model.selection = model.options = None
-    report = examine(selection, options)
+    report = examine(selection, options, shown.constants)
     starts, ends = _ends(Lookup(shown.names, source), cut.selection, selection)
     return Chosen(selection, options, report, starts, ends)
 

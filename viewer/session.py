@@ -30,6 +30,8 @@ class Shown:
         self.side = side
         self._ids: dict[Graph, Ids] = {}
         self._texts: dict[Graph, list[str]] = {}
+        self.constants: dict[Op, bool] = {}
+        """Which operators are computed from stored constants alone, as far as that was asked."""
 
     @cached_property
     def names(self) -> Names:
