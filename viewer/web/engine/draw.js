@@ -12,7 +12,7 @@
 import { hitAt } from './hit.js';
 import { listenKeys, listenPointer } from './input.js';
 import { EDGE, MARK, NodeMarks } from './marks.js';
-import { Minimap } from './minimap.js';
+import { Minimap, WIDTH as STRIP } from './minimap.js';
 import { Mirror } from './mirror.js';
 import { NODE } from './nodes.js';
 import { paint, WORDS } from './paint.js';
@@ -102,6 +102,12 @@ export class Canvas {
 
   get size() {
     return { width: this.host.clientWidth, height: this.host.clientHeight };
+  }
+
+  /** What the strip leaves free. */
+  get room() {
+    const { width, height } = this.size;
+    return { width: Math.max(width - STRIP, width / 2), height };
   }
 
   resize() {
@@ -235,7 +241,7 @@ export class Canvas {
    * @param {number} [px] the point that stays where it is, in pixels from the corner of the canvas
    * @param {number} [py]
    */
-  zoomAt(factor, px = this.size.width / 2, py = this.size.height / 2) {
+  zoomAt(factor, px = this.room.width / 2, py = this.room.height / 2) {
     const { x, y, zoom } = this.viewport;
     const next = Math.min(Math.max(zoom * factor, ZOOM.least), ZOOM.most);
     this.move(x + px / zoom - px / next, y + py / zoom - py / next, next);
@@ -245,7 +251,7 @@ export class Canvas {
   fit() {
     if (!this.scene) return;
     const { bounds } = this.scene.layout;
-    const { width, height } = this.size;
+    const { width, height } = this.room;
     const zoom = Math.min((width - 2 * MARGIN) / bounds.w, (height - 2 * MARGIN) / bounds.h, 1.5);
     this.lookAt(bounds.x + bounds.w / 2, bounds.y + bounds.h / 2, zoom);
   }
@@ -254,7 +260,7 @@ export class Canvas {
   home() {
     if (!this.scene) return;
     const { main, bounds } = this.scene.layout;
-    this.move(main - this.size.width / 2, bounds.y - MARGIN, 1);
+    this.move(main - this.room.width / 2, bounds.y - MARGIN, 1);
   }
 
   /** The bottom, at the zoom that is set. */
@@ -270,7 +276,7 @@ export class Canvas {
    * @param {number} [zoom]
    */
   lookAt(x, y, zoom = this.viewport.zoom) {
-    const { width, height } = this.size;
+    const { width, height } = this.room;
     this.move(x - width / 2 / zoom, y - height / 2 / zoom, zoom);
   }
 
@@ -302,7 +308,7 @@ export class Canvas {
    * @param {number} zoom
    */
   glide(x, y, zoom) {
-    const { width, height } = this.size;
+    const { width, height } = this.room;
     const from = { x: this.viewport.x + width / 2 / this.viewport.zoom, y: this.viewport.y + height / 2 / this.viewport.zoom };
     const far = Math.hypot(x - from.x, y - from.y) * zoom > 2.5 * height || zoom !== this.viewport.zoom;
     if (far || matchMedia('(prefers-reduced-motion: reduce)').matches) return this.lookAt(x, y, zoom);

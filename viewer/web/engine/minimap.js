@@ -12,7 +12,8 @@
 import { MARK } from './marks.js';
 import { blockColour } from './paint_nodes.js';
 
-const WIDTH = 92;
+/** Pixels of the page that the strip covers. */
+export const WIDTH = 92;
 const MARGIN = 6;
 /** Widest a node may appear, so that a chain is no wall. */
 const WIDEST_SCALE = 0.12;

@@ -36,7 +36,7 @@ function lookOf({ scene, marks, theme }, node) {
     look.text = scale.text;
   }
   if ((marks.flags[node] & MARK.between) === 0) return look;
-  const header = plain || marks.coloured ? look.header : theme.blue;
+  const header = plain || marks.coloured ? look.header : theme.blueHeader;
   return { header: plain && !marks.coloured ? theme.blueCard : header, text: look.text, card: theme.blueCard, border: theme.blue };
 }
 

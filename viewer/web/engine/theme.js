@@ -20,8 +20,8 @@ import { KINDS } from './kinds.js';
  * @property {string} boxBorder
  * @property {string} header text on coloured headers
  * @property {string} blue
+ * @property {string} blueHeader
  * @property {string} blueCard
- * @property {string} blueBox
  * @property {string} green
  * @property {string} orange an input of the cut
  * @property {string} side an input from the side
@@ -48,13 +48,13 @@ export const THEMES = {
     boxBorder: '#ccd3de',
     header: '#ffffff',
     blue: '#1a6fe0',
+    blueHeader: '#1a6fe0',
     blueCard: '#e4effd',
-    blueBox: '#d7e6fb',
     green: '#12924a',
     orange: '#c2570c',
     side: '#8a3ffc',
     fused: '#0b7a75',
-    none: '#9aa1ad',
+    none: '#737b88',
     font: FONT,
     kinds: [
       '#2f62ad', '#4a50b5', '#7a45a8', '#2c7a5b', '#a63d40', '#567b22', '#5a6577', '#86601c', '#9a4d18', '#12738a',
@@ -74,8 +74,8 @@ export const THEMES = {
     boxBorder: '#343c48',
     header: '#ffffff',
     blue: '#4c97ff',
+    blueHeader: '#2a6fd6',
     blueCard: '#1b3050',
-    blueBox: '#182740',
     green: '#35c46f',
     orange: '#f08a3c',
     side: '#b18cff',
