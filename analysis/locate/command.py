@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import time
@@ -27,6 +29,10 @@ if TYPE_CHECKING:
 
 TAIL = 4096
 """Bytes of what a command wrote last that are looked at."""
+LONGEST = 16 << 20
+"""Bytes of a command's output that may lie there; of more, what came last is kept."""
+LEAST = 1 << 16
+"""Bytes that are free on a disk that is not full."""
 WORDS = ("model", "weights", "inputs", "outputs", "inputs_npz", "outputs_npz", "folder")
 """What stands in braces in a command."""
 _NOT_FOUND = ("exit 126", "exit 127")
@@ -124,12 +130,16 @@ class Command:
                 f"the shell cannot run the command: {failure.note or failure.kind}",
                 help="its paths hold in the folder in which `subcut` is started",
             )
+        if failure is not None:
+            _refuse_full(job.folder)
         if failure is not None or not self.compares:
             return failure or Answer()
         if "{outputs_npz}" in self.text:
             outputs, problem = read_archive(job.folder / "outputs.npz")
         else:
             outputs, problem = read_folder(job.folder / "outputs", job.outputs)
+        if problem or len(outputs) < len(job.outputs):
+            _refuse_full(job.folder)
         return Answer(NONSENSE, problem) if problem else Answer(outputs=outputs)
 
     def filled(self, paths: Mapping[str, Path | None]) -> str:
@@ -139,12 +149,12 @@ class Command:
     def _start(self, command: str, folder: Path) -> Answer | None:
         """Run it in its own process group, all of which ends with it; what is wrong with how it ended."""
         written = folder / "log.txt"
-        with open(written, "xb") as log:
+        with open(written, "ab") as log:  # so that it can be cut off while it is written
             process = subprocess.Popen(
                 command, shell=True, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
             try:
-                status = process.wait(self.timeout)
+                status = _wait(process, self.timeout, written)
             except subprocess.TimeoutExpired:
                 return Answer(TIMEOUT, f"no end after {self.timeout:g} s")
             finally:
@@ -180,13 +190,39 @@ def listed(job: Job) -> str:
     return json.dumps({"inputs": inputs, "outputs": outputs}, indent=1, ensure_ascii=False) + "\n"
 
 
-def last_line(path: Path) -> str:
-    """The last line of a file that says something, cut off where it is long."""
+def _tail(path: Path) -> str:
     with open(path, "rb") as file:
         file.seek(max(0, file.seek(0, 2) - TAIL))
-        lines = file.read().decode("utf-8", "replace").split("\n")
+        return file.read().decode("utf-8", "replace")
+
+
+def last_line(path: Path) -> str:
+    """The last line of a file that says something, cut off where it is long."""
+    lines = _tail(path).split("\n")
     said = [line.strip() for line in lines if line.strip()]
     return "".join(c for c in said[-1] if c.isprintable())[:200] if said else ""
+
+
+def _wait(process: subprocess.Popen[bytes], timeout: float | None, log: Path) -> int:
+    """The exit status of a command, which may print for ever. Raises TimeoutExpired."""
+    end = None if timeout is None else time.monotonic() + timeout
+    while True:
+        left = 0.5 if end is None else min(0.5, max(end - time.monotonic(), 0))
+        try:
+            return process.wait(left)
+        except subprocess.TimeoutExpired:
+            if end is not None and time.monotonic() >= end:
+                raise
+        if log.exists() and log.stat().st_size > LONGEST:
+            os.truncate(log, 0)
+
+
+def _refuse_full(folder: Path) -> None:
+    """What fails because the disk is full is no fault of the model's. Raises UserError `cannot-write`."""
+    full = os.strerror(errno.ENOSPC)
+    log = folder / "log.txt"
+    if folder.is_dir() and (shutil.disk_usage(folder).free < LEAST or (log.is_file() and full in _tail(log))):
+        raise user_error("cannot-write", f"the candidate has no room in `{folder.parent}`: {full}")
 
 
 def _end_group(process: subprocess.Popen[bytes]) -> None:

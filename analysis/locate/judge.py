@@ -50,6 +50,12 @@ class Outcome:
         """Whether nothing was wrong."""
         return self.kind == PASSED
 
+    def led_by(self, tensor: str) -> Outcome:
+        """The same, with that one of its tensors first; the word was for the one that was first."""
+        if tensor not in self.tensors[1:]:
+            return self
+        return Outcome(self.kind, (tensor, *(name for name in self.tensors if name != tensor)))
+
     def __str__(self) -> str:
         where = f" in `%{self.tensors[0]}`" if self.tensors else ""
         return f"{self.kind}{where}" + (f" ({self.note})" if self.note else "")

@@ -151,9 +151,15 @@ class Search:
         whole = tuple(range(count))
         stop, failure = self._shortest_prefix(whole)
         prefix = whole[:stop]
-        tensor = failure.tensors[0] if failure.tensors else ""
+        tensor = self._wrong_tensor(prefix[-1], failure)
         piece, failure = self._shortest_suffix(prefix, tensor, failure)
-        return self._narrowed(piece, tensor, failure)
+        piece, failure = self._narrowed(piece, tensor, failure)
+        return piece, failure.led_by(tensor)
+
+    def _wrong_tensor(self, last: int, failure: Outcome) -> str:
+        """Where shorter pieces must be wrong too: in what the last operator makes, if that is; no answer lacks it."""
+        made = {value.name for value in self.runs.reference.steps.ops[last].results}
+        return next((name for name in failure.tensors if name in made), next(iter(failure.tensors), ""))
 
     def _shortest_prefix(self, whole: Piece) -> tuple[int, Outcome]:
         passes, fails, failure = 0, len(whole), self.failure

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Generator, Iterator, Mapping
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from subcut.analysis.locate.judge import Outcome
-from subcut.analysis.locate.tensors import plain, viewed, write_npy
+from subcut.analysis.locate.tensors import plain, viewed, whole, write_npy, writing
 from subcut.compiler.errors import UserError, user_error
 from subcut.compiler.ir.types import element_of, numpy_dtype
 from subcut.compiler.number_files import read_npy
@@ -38,10 +37,8 @@ class State:
                 f"`{folder}` holds something else than the state of a search",
                 help="name another folder with `--state`",
             )
-        try:
+        with writing(folder):
             (folder / "runs").mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise user_error("cannot-write", f"`{folder}` cannot be written: {error.strerror}") from None
         if not (folder / MARK).is_file():
             write_text(folder / MARK, '{"subcut": "state of a search"}\n')
 
@@ -56,11 +53,12 @@ class State:
     @contextmanager
     def workplace(self) -> Generator[Path]:
         """A folder for one candidate, gone afterwards."""
-        path = Path(tempfile.mkdtemp(prefix="candidate-", dir=self.folder))
-        try:
-            yield path
-        finally:
-            shutil.rmtree(path, ignore_errors=True)
+        with writing(self.folder):
+            path = Path(tempfile.mkdtemp(prefix="candidate-", dir=self.folder))
+            try:
+                yield path
+            finally:
+                shutil.rmtree(path, ignore_errors=True)
 
     def reference(self, key: str) -> Recorded | None:
         """The reference's tensors, where they were recorded whole."""
@@ -72,7 +70,8 @@ class State:
     def record(self, key: str, arrays: Mapping[str, Any], facts: Mapping[str, Any]) -> Recorded:
         """Write the reference's tensors; what is no array, such as a sequence, is left out."""
         folder = self.folder / f"reference-{key}"
-        folder.mkdir(exist_ok=True)
+        with writing(folder):
+            folder.mkdir(exist_ok=True)
         tensors: dict[str, Any] = {}
         for number, (name, array) in enumerate(arrays.items()):
             if not hasattr(array, "dtype"):
@@ -146,13 +145,8 @@ def _digest(array: Array) -> str:
 
 def write_text(path: Path, text: str) -> None:
     """Write a file, whole or not at all. Raises UserError `cannot-write`."""
-    temp = path.with_name(f".{os.urandom(6).hex()}.tmp")
-    try:
-        with open(temp, "x", encoding="utf-8") as file:
-            file.write(text)
-        os.replace(temp, path)
-    except OSError as error:
-        raise user_error("cannot-write", f"`{path}` cannot be written: {error.strerror}") from None
+    with whole(path) as file:
+        file.write(text.encode("utf-8"))
 
 
 def _json(path: Path) -> object:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
-from subcut.compiler.errors import UserError
+from subcut.compiler.errors import UserError, user_error
 from subcut.compiler.number_files import read_npy, read_npz
 
 if TYPE_CHECKING:
@@ -16,6 +18,16 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
+_REFUSED = (
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EROFS,
+    errno.EACCES,
+    errno.EPERM,
+    errno.EFBIG,
+    errno.ENOTDIR,
+    errno.EEXIST,
+)
 LONGEST = 200
 """Characters of a file's name; a longer one is cut off and told apart by a digest."""
 
@@ -54,14 +66,37 @@ def viewed(array: Array, dtype: np.dtype[Any]) -> Array:
     return view
 
 
+@contextmanager
+def writing(path: Path) -> Generator[None]:
+    """A full disk, or one that nobody may write to, is a UserError `cannot-write`."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _REFUSED:
+            raise
+        raise user_error("cannot-write", f"`{path}` cannot be written: {error.strerror}") from None
+
+
+@contextmanager
+def whole(path: Path) -> Generator[IO[bytes]]:
+    """A file that appears under its name when it is whole, and else not at all. Raises UserError `cannot-write`."""
+    temp = path.with_name(f".{os.urandom(6).hex()}.tmp")
+    with writing(path):
+        try:
+            with open(temp, "xb") as file:
+                yield file
+            os.replace(temp, path)
+        except BaseException:
+            temp.unlink(missing_ok=True)
+            raise
+
+
 def write_npy(path: Path, array: Array) -> None:
-    """Write one file, whole or not at all."""
+    """Write one file, whole or not at all. Raises UserError `cannot-write`."""
     import numpy as np
 
-    temp = path.with_name(f".{os.urandom(6).hex()}.tmp")
-    with open(temp, "xb") as file:
+    with whole(path) as file:
         np.save(file, plain(array), allow_pickle=False)
-    os.replace(temp, path)
 
 
 def write_folder(folder: Path, arrays: Mapping[str, Array]) -> None:

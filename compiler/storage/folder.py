@@ -110,6 +110,10 @@ class ResultFolder:
                 )
         elif os.path.lexists(self.path):
             raise user_error("folder-exists", f"`{self.path}` exists and is no folder", help="name another folder")
+        around = next(parent for parent in self.path.parents if parent.exists())
+        if not os.access(around, os.W_OK):
+            number = errno.EROFS if _is_read_only(around) else errno.EACCES
+            raise _explained(OSError(number, os.strerror(number), str(around)), self.path)
 
     def _check_replaceable(self, folder: Path) -> None:
         """Refuse to replace what stands at `folder`, or did a moment ago."""
@@ -239,6 +243,11 @@ def _explained(error: BaseException, path: Path) -> BaseException:
     if error.errno in (errno.EACCES, errno.EPERM, errno.ENOTDIR) and error.filename:
         reason += f" (`{os.fsdecode(error.filename)}`)"
     return user_error("cannot-write", f"`{path}` cannot be written: {reason}")
+
+
+def _is_read_only(folder: Path) -> bool:
+    """Whether nobody may write to the file system."""
+    return sys.platform != "win32" and bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
 
 
 def _flush(folder: Path) -> None:
