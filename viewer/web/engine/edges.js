@@ -17,10 +17,10 @@ class Lines {
     this.folder = folder;
     this.nodes = folder.kind.length;
     this.of = new Int32Array(folder.edges).fill(-1);
-    /** First line between two nodes. @type {Map<number, number>} */
-    this.first = new Map();
-    /** Next line between the same two nodes. @type {number[]} */
-    this.next = [];
+    /** Lines of groups, by their ends. @type {Map<number, number>} */
+    this.groupLines = new Map();
+    /** The latest line of each tensor. @type {number[]} */
+    this.lastLine = [];
     /** @type {Record<'from' | 'to' | 'tensor' | 'output' | 'label' | 'many' | 'edge', number[]>} */
     this.columns = { from: [], to: [], tensor: [], output: [], label: [], many: [], edge: [] };
     /** @type {{nodes: number[], labels: number[]}} */
@@ -38,15 +38,13 @@ class Lines {
    */
   add(from, to, { tensor, output, label, edge }) {
     const { kind } = this.folder;
-    const merge = kind[from] === NODE.group || kind[to] === NODE.group;
-    const key = from * this.nodes + to;
-    const first = this.first.get(key);
+    const known =
+      kind[from] === NODE.group || kind[to] === NODE.group ? this.merged(from, to) : this.repeated(to, tensor);
     const { columns } = this;
-    for (let line = first ?? -1; line >= 0; line = this.next[line]) {
-      if (!merge && columns.tensor[line] !== tensor) continue;
-      columns.many[line]++;
-      if (columns.tensor[line] !== tensor) columns.label[line] = -1;
-      return line;
+    if (known >= 0) {
+      columns.many[known]++;
+      if (columns.tensor[known] !== tensor) columns.label[known] = -1;
+      return known;
     }
     columns.from.push(from);
     columns.to.push(to);
@@ -54,10 +52,33 @@ class Lines {
     columns.output.push(output);
     columns.label.push(label);
     columns.many.push(1);
-    const line = columns.edge.push(edge) - 1;
-    this.next.push(first ?? -1);
-    this.first.set(key, line);
-    return line;
+    return columns.edge.push(edge) - 1;
+  }
+
+  /**
+   * The line between two nodes of which one is a group: one stands for all.
+   *
+   * @param {number} from
+   * @param {number} to
+   */
+  merged(from, to) {
+    const key = from * this.nodes + to;
+    const known = this.groupLines.get(key) ?? -1;
+    if (known < 0) this.groupLines.set(key, this.columns.edge.length);
+    return known;
+  }
+
+  /**
+   * The line of a tensor to a node, when the one before led there too: edges come reader by reader.
+   *
+   * @param {number} to
+   * @param {number} tensor
+   */
+  repeated(to, tensor) {
+    const last = this.lastLine[tensor] ?? -1;
+    if (last >= 0 && this.columns.to[last] === to) return last;
+    this.lastLine[tensor] = this.columns.edge.length;
+    return -1;
   }
 
   /** @param {View['graphs'][number]} part */
@@ -68,7 +89,7 @@ class Lines {
     const label0 = this.labels.length;
     for (const label of graph.labels) this.labels.push(label);
     const { bases, total } = tensorBases(graph);
-    for (let e = 0; e < graph.to.length; e++) {
+    for (const e of graph.backward.items) {
       const source = graph.from[e];
       const reader = graph.to[e];
       if (hidden[reader]) continue;
@@ -120,6 +141,7 @@ class Lines {
       from: array(from),
       to: array(to),
       tensor: array(tensor),
+      tensors: this.tensors,
       output: array(output),
       label: array(label),
       many: array(many),

@@ -39,7 +39,9 @@ export class Hierarchy {
 
   /** Things by the level they are in; level -1 comes first. @param {ArrayLike<number>} levels */
   byLevel(levels) {
-    return listsBy(this.input.count + 1, Int32Array.from(levels, (level) => level + 1));
+    const keys = new Int32Array(levels.length);
+    for (let k = 0; k < keys.length; k++) keys[k] = levels[k] + 1;
+    return listsBy(this.input.count + 1, keys);
   }
 
   /**

@@ -101,19 +101,23 @@ class Solver {
       pins[nodes + k] = this.exit[ports[k]] ? PIN.last : PIN.first;
     }
     const { tensor, tensors } = this.numberTensors(pieces);
-    return {
-      nodes,
-      w: Float64Array.from(children, (node) => this.w[node]),
-      h: Float64Array.from(children, (node) => this.h[node]),
-      reach: Float64Array.from(children, (node) => (input.container[node] ? this.w[node] / 2 : input.reach[node])),
-      pins,
-      from: Int32Array.from(pieces, (piece) => local[all.from[piece]]),
-      to: Int32Array.from(pieces, (piece) => local[all.to[piece]]),
-      tensor,
-      tensors,
-      fromX: Float64Array.from(pieces, (piece) => (all.fromPort[piece] < 0 ? 0 : portX[all.fromPort[piece]])),
-      toX: Float64Array.from(pieces, (piece) => (all.toPort[piece] < 0 ? 0 : portX[all.toPort[piece]])),
-    };
+    const floats = (/** @type {number} */ count) => new Float64Array(count);
+    const ends = { from: new Int32Array(pieces.length), to: new Int32Array(pieces.length) };
+    const made = { w: floats(nodes), h: floats(nodes), reach: floats(nodes), fromX: floats(pieces.length), toX: floats(pieces.length) };
+    for (let k = 0; k < nodes; k++) {
+      const node = children[k];
+      made.w[k] = this.w[node];
+      made.h[k] = this.h[node];
+      made.reach[k] = input.container[node] ? this.w[node] / 2 : input.reach[node];
+    }
+    for (let k = 0; k < pieces.length; k++) {
+      const piece = pieces[k];
+      ends.from[k] = local[all.from[piece]];
+      ends.to[k] = local[all.to[piece]];
+      if (all.fromPort[piece] >= 0) made.fromX[k] = portX[all.fromPort[piece]];
+      if (all.toPort[piece] >= 0) made.toX[k] = portX[all.toPort[piece]];
+    }
+    return { nodes, pins, tensor, tensors, ...ends, ...made };
   }
 
   /** Tensors by the order in which a level's pieces name them. @param {Int32Array} pieces */

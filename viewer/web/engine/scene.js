@@ -114,11 +114,11 @@ function pieceSpans({ pieces }) {
  */
 function labelledPieces({ edges }, { pieces, edgePieces }) {
   const labelled = new Uint8Array(pieces.count);
-  const seen = new Set();
+  const seen = new Uint8Array(edges.tensors);
   for (let edge = 0; edge < edges.count; edge++) {
     const [first, end] = [edgePieces.offsets[edge], edgePieces.offsets[edge + 1]];
-    if (first === end || seen.has(edges.tensor[edge])) continue;
-    seen.add(edges.tensor[edge]);
+    if (first === end || seen[edges.tensor[edge]]) continue;
+    seen[edges.tensor[edge]] = 1;
     labelled[edgePieces.items[first]] = 1;
   }
   return labelled;

@@ -121,12 +121,13 @@ function sizeOf(view, node) {
 function labelRoom(view) {
   const { edges, labels, w } = view;
   const room = new Float64Array(view.count);
-  const seen = new Set();
+  const seen = new Uint8Array(edges.tensors);
+  const widths = labels.map((label) => textWidth(label, METRICS.labelFont) + 10);
   for (let e = 0; e < edges.count; e++) {
     const label = edges.label[e];
-    if (label < 0 || seen.has(edges.tensor[e])) continue;
-    seen.add(edges.tensor[e]);
-    room[edges.from[e]] += textWidth(labels[label], METRICS.labelFont) + 10;
+    if (label < 0 || seen[edges.tensor[e]]) continue;
+    seen[edges.tensor[e]] = 1;
+    room[edges.from[e]] += widths[label];
   }
   for (let node = 0; node < view.count; node++) {
     if (isContainer(view.kind[node]) || room[node] > LABEL_MAX) continue;

@@ -101,6 +101,7 @@
  * @property {Int32Array} from node
  * @property {Int32Array} to node
  * @property {Int32Array} tensor edges from one node with equal numbers leave as one line
+ * @property {number} tensors numbers of tensors are smaller than this
  * @property {Int32Array} output which result of the operator
  * @property {Int32Array} label index into `View.labels`, or -1
  * @property {Int32Array} many how many edges of the graph this one stands for
