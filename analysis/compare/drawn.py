@@ -11,12 +11,13 @@ from subcut.compiler.device.dumps.names import escape
 from subcut.compiler.export import load
 from subcut.compiler.formats import ReadOptions
 from subcut.compiler.ir.graph import Op
+from subcut.compiler.storage.places import place_of
 
 
 def random_operators(golden: str | Path) -> list[str]:
     """The operators that draw numbers, as the manifest of ground truth says that `subcut run` wrote; none elsewhere."""
     try:
-        return [str(name) for name in told(golden)["random"]]
+        return [str(name) for name in told(*place_of(golden))["random"]]
     except (KeyError, TypeError):
         return []
 

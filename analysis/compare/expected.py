@@ -82,15 +82,15 @@ def expect(
 
 def _inputs(golden: str | Path) -> dict[str, Any]:
     """What the model was fed, as the manifest of its ground truth says."""
+    folder, place = place_of(golden)
     try:
-        files = {str(entry["name"]): str(entry["file"]) for entry in told(golden)["inputs"]}
+        files = {str(entry["name"]): str(entry["file"]) for entry in told(folder, place)["inputs"]}
     except (KeyError, TypeError):
         raise user_error(
             "bad-arguments",
             f"`{golden}` does not say what the model was fed",
             help="give ground truth that `subcut run` wrote, or the model itself",
         ) from None
-    folder, place = place_of(golden)
     found: dict[str, Any] = {}
     for name, file in files.items():
         path = folder / Path(file).name

@@ -225,6 +225,6 @@ def _files(tree: DumpTree) -> dict[str, TruthPath]:
 def _listed(tree: DumpTree) -> list[str]:
     """The files in the order of the model, where `subcut run` wrote them: all of its files have the same time."""
     try:
-        return [str(entry["file"]) for entry in told(tree.place.shown(tree.execution.folder))["tensors"]]
+        return [str(entry["file"]) for entry in told(tree.execution.folder, tree.place)["tensors"]]
     except (KeyError, TypeError):
         return []

@@ -15,7 +15,7 @@ from subcut.compiler.device.layouts import LayoutError, decode
 from subcut.compiler.device.layouts.elements import Bytes
 from subcut.compiler.errors import ModelError, user_error
 from subcut.compiler.storage.folder import MANIFEST
-from subcut.compiler.storage.places import HERE, Place, place_of
+from subcut.compiler.storage.places import HERE, Place
 
 if TYPE_CHECKING:
     from subcut.compiler.device.dumps.tree import Entry
@@ -131,13 +131,10 @@ def explained(error: ModelError, place: Place = HERE) -> str:
     return f"{place.shown(error.path)}{where}: {error.message}"
 
 
-def told(folder: str | Path) -> Any:
+def told(folder: Path, place: Place) -> Any:
     """The manifest of a folder of ground truth that `subcut run` wrote; None elsewhere."""
-    path, place = place_of(folder)
     try:
-        with place.reading(path / MANIFEST) as held:
+        with place.reading(folder / MANIFEST) as held:
             return json.loads(held.read_text("utf-8"))
     except (OSError, ValueError):
         return None
-    finally:
-        place.close()

@@ -64,11 +64,14 @@ class Remote(Place):
             raise user_error("no-driver", f"`{self.url}` needs a driver of fsspec that is missing", help=help) from None
         except (ValueError, TypeError) as error:
             raise user_error("no-driver", f"`{self.url}` cannot be opened: {error}") from None
-        return system, str(path).rstrip("/")
+        return system, str(path)
 
     def _at(self, path: Path) -> str:
         below = path.relative_to(self.root).as_posix()
-        return self._store[1] if below == "." else f"{self._store[1]}/{below}"
+        top = self._store[1]
+        if below == ".":
+            return top
+        return f"{top.rstrip('/')}/{below}" if top else below
 
     def shown(self, path: str | Path) -> str:
         """The URL of a file or folder; what is not of this place as it is."""
@@ -102,12 +105,12 @@ class Remote(Place):
     def _listed(self, folder: Path) -> list[_Entry]:
         system, at = self._store[0], self._at(folder)
         with self._telling(folder):
-            told: list[dict[str, Any]] = list(system.ls(at or "/", detail=True))
+            told: list[dict[str, Any]] = list(system.ls(at, detail=True))
         found: list[_Entry] = []
         for one in told:
-            name = str(one["name"]).rstrip("/")
+            name = str(one["name"]).strip("/")  # some stores begin paths with a slash, some do not
             is_folder = one.get("type") == "directory"
-            if name != at.rstrip("/"):
+            if name != at.strip("/"):
                 found.append(_Entry(name.rpartition("/")[2], is_folder, int(one.get("size") or 0)))
             elif not is_folder and len(told) == 1:  # asked for a file, a store lists the file; a marker is its folder
                 raise NotADirectoryError(errno.ENOTDIR, "Not a directory", self.shown(folder))

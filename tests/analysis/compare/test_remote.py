@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -105,6 +106,16 @@ def test_the_command(run: tuple[Emulated, Path], tmp_path: Path) -> None:
     assert b"file:///" in contents(tmp_path / "there")["report.json"]
     done = subcut("compare", *given, "-o", "s3://bucket/report", code=1)
     assert "results are written on this machine" in done.stderr
+
+
+def test_a_folder_in_an_archive(run: tuple[Emulated, Path], tmp_path: Path) -> None:
+    """URLs may be chained, and what is there need not be at the top."""
+    made, golden = run
+    shutil.make_archive(str(tmp_path / "golden"), "zip", golden.parent, "golden")
+    for inside in ("golden", ""):
+        found = compare(made.dumps, f"zip://{inside}::file://{tmp_path}/golden.zip", om=made.om)
+        assert found.counts == compare(made.dumps, golden, om=made.om).counts
+    assert compare(golden, f"zip://golden::file://{tmp_path}/golden.zip").counts["bad"] == 0
 
 
 def test_a_model_is_run_on_what_the_device_far_away_was_fed(run: tuple[Emulated, Path], tmp_path: Path) -> None:
