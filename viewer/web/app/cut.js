@@ -116,7 +116,7 @@ export class CutPanel {
       elsewhere && h("p", { class: "hint" }, t("cut.elsewhere", { name: this.app.graphName(chosen.graph ?? "") }), " ",
         button({ text: t("cut.show"), class: "link" }, () => void this.app.showGraph(chosen.graph ?? ""))),
       this.list(t("cut.inputs"), chosen.inputs, "in"),
-      chosen.needs.length > 0 && h("div", { class: "needs" }, h("p", { text: t("cut.needs") }),
+      chosen.needs.length > 0 && h("div", { class: "needs" }, h("p", {}, ...said(t("cut.needs"))),
         ...chosen.needs.map((tensor) => h("code", { text: tensor }))),
       this.list(t("cut.outputs"), chosen.outputs, "out"),
     ];

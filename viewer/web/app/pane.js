@@ -19,6 +19,8 @@ import { bodyScope, Canvas, defaultOpen, idOf, Layouter, locate, NODE, scopesAro
 
 /** Milliseconds after which a layout is said to be under way. */
 const PATIENCE = 250;
+/** Milliseconds after the first picture. */
+const IDLE = 300;
 
 export class Pane {
   /** @param {import("./app.js").App} app @param {number} model @param {HTMLElement} stage */
@@ -119,6 +121,9 @@ export class Pane {
     await this.redraw();
     this.canvas.setMarks(this.marks);
     this.canvas.home();
+    // The texts that the first key will search, made while nobody waits.
+    const { index } = this;
+    setTimeout(() => ["name", "type", "tensor"].forEach((kind) => index.of(/** @type {"name" | "type" | "tensor"} */ (kind))), IDLE);
   }
 
   /**

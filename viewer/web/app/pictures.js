@@ -53,7 +53,7 @@ async function page(pane, title) {
     info: await infoOf(pane), language: language() === "zh" ? "zh-CN" : "en",
     theme: document.documentElement.dataset.theme === "dark" ? "dark" : "light",
     words: {
-      search: t("search.label"), theme: t("settings.theme"), inputs: t("info.inputs"), readers: t("info.outputs"),
+      search: t("search.short"), theme: t("settings.theme"), inputs: t("info.inputs"), readers: t("info.outputs"),
       none: t("info.empty"), hits: t("search.next"),
     },
   });

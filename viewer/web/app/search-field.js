@@ -4,7 +4,7 @@ import { Latest, Refusal } from "./api.js";
 import { fill, h, quietly } from "./dom.js";
 import { t } from "./i18n.js";
 import { icon } from "./icons.js";
-import { firstChoice, neighbour, rowsOf } from "./results.js";
+import { firstChoice, neighbour, Rows, rowsOf } from "./results.js";
 import { matched, readQuery } from "./search.js";
 import { VirtualList } from "./virtual.js";
 import { button, complain } from "./widgets.js";
@@ -25,6 +25,7 @@ export class SearchField {
     this.selection = null;
     /** @type {number[]} */
     this.byAttribute = [];
+    this.rows = new Rows(false, 0, []);
     this.active = -1;
     /** Whether the user has marked a row: then later answers of the server leave the mark where it is. */
     this.moved = false;
@@ -115,21 +116,22 @@ export class SearchField {
 
   /** @param {boolean} [more]  the server added to what is shown: what the user has marked stays marked */
   show(more = false) {
-    const before = more ? this.list.rows[this.active] : undefined;
+    const before = more ? this.rows.at(this.active) : undefined;
     const moved = more && this.moved;
-    const rows = rowsOf(this.app.active.index, this.query, this.selection, this.byAttribute);
+    this.rows = rowsOf(this.app.active.index, this.query, this.selection, this.byAttribute);
+    const { rows } = this;
     const scroll = more ? this.list.element.scrollTop : 0;
     this.list.show(rows);
     this.list.element.scrollTop = scroll;
     this.moved = moved;
-    const same = moved && before ? rows.findIndex((row) => row.kind === before.kind && row.at === before.at) : -1;
+    const same = moved && before ? rows.find(before) : -1;
     this.active = same >= 0 ? same : firstChoice(rows, this.query);
     this.say(rows);
     this.list.element.style.height = `${Math.min(rows.length * ROW, 420)}px`;
     this.mark();
   }
 
-  /** @param {Row[]} rows */
+  /** @param {Rows} rows */
   say(rows) {
     const { query } = this;
     if (query.problem) this.note.textContent = t("search.badregex", { why: query.problem });
@@ -167,7 +169,7 @@ export class SearchField {
   /** @param {KeyboardEvent} event */
   key(event) {
     if (event.isComposing) return;
-    const { rows } = this.list;
+    const { rows } = this;
     if (event.key === "ArrowDown" || event.key === "ArrowUp") {
       this.open();
       this.active = neighbour(rows, this.active, event.key === "ArrowDown" ? 1 : -1);
@@ -189,14 +191,14 @@ export class SearchField {
     if (this.popup.hidden && hits) return this.app.stepHit(back ? -1 : 1);
     this.askLater.cancel();
     await this.askServerNow();
-    const row = this.list.rows[this.active];
+    const row = this.rows.at(this.active);
     if (row) this.choose(row);
   }
 
   /** A sentence entered faster than the pause is asked about before it is taken. */
   async askServerNow() {
     if (this.selection || this.moved || this.query.kind !== null || !this.query.text) return;
-    if (this.list.rows[this.active] && !/\s/.test(this.query.text)) return;
+    if (this.rows.at(this.active) && !/\s/.test(this.query.text)) return;
     await this.askSelection(this.query.text);
   }
 
@@ -229,8 +231,9 @@ export class SearchField {
   idsOf(row) {
     const { index } = this.app.active;
     if (row.kind === "type") return index.ofType.get(row.at) ?? [];
-    const ids = this.list.rows.filter((other) => other.kind === row.kind).map((other) => this.idOf(other));
-    return [...new Set(ids)];
+    if (row.kind === "select" || row.kind === "head") return [];
+    const places = this.rows.of(row.kind);
+    return row.kind === "tensor" ? [...new Set(places.map((at) => this.idOf({ kind: "tensor", at })))] : places;
   }
 
   /** @param {Row} row @param {number} at @returns {HTMLElement} */
@@ -241,7 +244,7 @@ export class SearchField {
     }
     const made = h("div", {
       class: `result${at === this.active ? " active" : ""}`, role: "option", id: `result-${at}`,
-      "aria-selected": String(at === this.active), "aria-setsize": String(this.list.rows.length), "aria-posinset": String(at + 1),
+      "aria-selected": String(at === this.active), "aria-setsize": String(this.rows.length), "aria-posinset": String(at + 1),
       on: { click: () => this.choose(row), mousemove: () => this.point(at) },
     });
     fill(made, ...this.words(row));

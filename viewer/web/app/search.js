@@ -17,6 +17,8 @@
  * @property {number[]} tensors  indices of tensors, best first
  */
 
+/** Tensors that are listed below the operators; `tensor:` lists them all. */
+const MOST_TENSORS = 2000;
 const PREFIXES = /** @type {Record<string, Kind>} */ ({
   name: "op", op: "op", type: "type", tensor: "tensor", attr: "attr",
 });
@@ -47,30 +49,33 @@ export function readQuery(typed) {
   }
 }
 
-/**
- * How well a name matches: 0 the whole name, 1 its beginning, 2 after a separator, 3 anywhere.
- * @param {string} name
- * @param {string} needle
- */
-function rank(name, needle) {
-  const lower = name.toLowerCase();
-  const at = lower.indexOf(needle);
-  if (at === 0) return lower.length === needle.length ? 0 : 1;
-  return at > 0 && /[a-z0-9]/.test(lower[at - 1]) ? 3 : 2;
+/** Whether the unit before a hit belongs to the same word: lower-case letters and digits. @param {number} unit */
+function inWord(unit) {
+  return (unit >= 97 && unit <= 122) || (unit >= 48 && unit <= 57);
 }
 
 /**
+ * Best first: the whole name, its beginning, after a separator, anywhere. At a hundred thousand hits this looks at the
+ * index's one long text and makes no text of its own.
  * @param {SearchIndex} index
  * @param {"name" | "type" | "tensor"} kind
  * @param {Query} query
- * @returns {number[]}  positions, best first, else in the order of the graph
+ * @param {number} [most]
+ * @returns {number[]}  positions, else in the order of the graph
  */
-function ranked(index, kind, query) {
+function ranked(index, kind, query, most = Infinity) {
   const lines = index.of(kind);
-  if (query.regex) return lines.matching(query.regex, Infinity);
+  if (query.regex) return lines.matching(query.regex, most);
+  const { joined, starts } = lines;
+  const { needle } = query;
   /** @type {[number[], number[], number[], number[]]} */
   const buckets = [[], [], [], []];
-  for (const at of lines.containing(query.needle, Infinity)) buckets[rank(lines.texts[at], query.needle)].push(at);
+  for (const line of lines.containing(needle, most)) {
+    const start = starts[line];
+    const at = joined.indexOf(needle, start);
+    if (at > start) buckets[inWord(joined.charCodeAt(at - 1)) ? 3 : 2].push(line);
+    else buckets[starts[line + 1] - start - 1 === needle.length ? 0 : 1].push(line);
+  }
   return buckets[0].concat(buckets[1], buckets[2], buckets[3]);
 }
 
@@ -86,7 +91,7 @@ export function search(index, query) {
   const wants = (/** @type {Kind} */ kind) => query.kind === null || query.kind === kind;
   if (wants("type")) found.types = ranked(index, "type", query).filter((type) => index.ofType.has(type));
   if (wants("op")) found.ops = storedLast(ranked(index, "name", query), index.graph.stored);
-  if (wants("tensor")) found.tensors = ranked(index, "tensor", query);
+  if (wants("tensor")) found.tensors = ranked(index, "tensor", query, query.kind === null ? MOST_TENSORS : Infinity);
   // A tensor that is called as the operator that makes it would be said twice.
   if (query.kind === null) found.tensors = found.tensors.filter((at) => !sameName(index, at));
   return found;
@@ -94,8 +99,12 @@ export function search(index, query) {
 
 /** Constants are rarely what is looked for. @param {number[]} ops @param {Uint8Array} stored */
 function storedLast(ops, stored) {
-  return [...ops.filter((op) => !stored[op]), ...ops.filter((op) => stored[op])];
+  const last = ops.filter((op) => stored[op]);
+  return last.length ? ops.filter((op) => !stored[op]).concat(last) : ops;
 }
+
+/** TensorFlow's second result is `name:1`. */
+const COLON = 58;
 
 /** @param {SearchIndex} index @param {number} tensor */
 function sameName(index, tensor) {
@@ -104,7 +113,8 @@ function sameName(index, tensor) {
   if (maker < 0) return false;
   const name = tensors?.names[tensor] ?? "";
   const made = names[maker];
-  return name === made || (name.startsWith(made) && /^:\d+$/.test(name.slice(made.length)));
+  if (name.length === made.length) return name === made;
+  return name.charCodeAt(made.length) === COLON && name.startsWith(made);
 }
 
 /**

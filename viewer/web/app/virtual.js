@@ -17,14 +17,14 @@ export class VirtualList {
   constructor({ height, draw, id, label }) {
     this.height = height;
     this.draw = draw;
-    /** @type {R[]} */
+    /** @type {{length: number, at: (at: number) => R | undefined}} */
     this.rows = [];
     this.inner = h("div", { class: "virtual-inner", role: "listbox", id, "aria-label": label });
     this.element = h("div", { class: "virtual", tabindex: "-1" }, this.inner);
     this.element.addEventListener("scroll", () => this.paint());
   }
 
-  /** @param {R[]} rows */
+  /** @param {{length: number, at: (at: number) => R | undefined}} rows */
   show(rows) {
     this.rows = rows;
     this.inner.style.height = `${rows.length * this.height}px`;
@@ -40,7 +40,9 @@ export class VirtualList {
     /** @type {HTMLElement[]} */
     const elements = [];
     for (let at = first; at < last; at++) {
-      const row = this.draw(this.rows[at], at);
+      const given = this.rows.at(at);
+      if (given === undefined) continue;
+      const row = this.draw(given, at);
       row.style.top = `${at * this.height}px`;
       row.style.height = `${this.height}px`;
       elements.push(row);

@@ -121,7 +121,7 @@ export function menu(label, items, x, y, back = null) {
   list.addEventListener("keydown", (event) => menuKey(event, list, close));
   list.addEventListener("contextmenu", (event) => event.preventDefault());
   document.addEventListener("pointerdown", away, true);
-  document.body.append(list);
+  part("work").append(list);
   const box = list.getBoundingClientRect();
   list.style.left = `${Math.max(4, Math.min(x, innerWidth - box.width - 8))}px`;
   list.style.top = `${Math.max(4, Math.min(y, innerHeight - box.height - 8))}px`;

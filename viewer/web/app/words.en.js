@@ -27,6 +27,7 @@ export const en = {
   "bar.cut": "Show or hide the cut",
   "bar.info": "Show or hide the operator",
 
+  "search.short": "Search",
   "search.label": "Search operators and tensors, or type a selection",
   "search.placeholder": "Search, or type a selection: from conv1 to relu3",
   "search.results": "Results",
@@ -116,7 +117,7 @@ export const en = {
   "cut.side": "side input",
   "cut.side.why": "enters from beside the path, not through a start",
   "cut.constants": "{n} {n#constant|constants} along",
-  "cut.needs": "The type of these is unknown; state it in the text:",
+  "cut.needs": "No file states the type of these. The export infers it, or say it in the text: `input %x : 1x3xf32`",
   "cut.checking": "Checking…",
   "cut.export": "Export…",
   "cut.verify": "Verify",

@@ -27,6 +27,7 @@ export const zh = {
   "bar.cut": "显示或隐藏截取面板",
   "bar.info": "显示或隐藏算子面板",
 
+  "search.short": "搜索",
   "search.label": "搜索算子和张量，或输入选择语句",
   "search.placeholder": "搜索，或输入选择语句：from conv1 to relu3",
   "search.results": "结果",
@@ -116,7 +117,7 @@ export const zh = {
   "cut.side": "旁路输入",
   "cut.side.why": "从路径之外进入，不经过起点",
   "cut.constants": "附带 {n} 个常量",
-  "cut.needs": "以下张量类型未知，请在语句中写明：",
+  "cut.needs": "没有文件写明以下张量的类型。导出时会推导，也可以在语句中写明：`input %x : 1x3xf32`",
   "cut.checking": "正在检查…",
   "cut.export": "导出…",
   "cut.verify": "验证",

@@ -60,15 +60,18 @@ test("a sentence is taken as a selection, a word as a search", () => {
   const rows = (typed) => rowsOf(index(), readQuery(typed), { ops: [1], text: typed }, []);
   assert.equal(firstChoice(rows("from conv1"), readQuery("from conv1")), 0);
   const word = rows("conv1");
-  assert.equal(word[firstChoice(word, readQuery("conv1"))].kind, "op");
+  assert.equal(word.at(firstChoice(word, readQuery("conv1"))).kind, "op");
 });
 
 test("arrows pass over headings and stop at the ends", () => {
   const rows = rowsOf(index(), readQuery("conv"), null, [2]);
-  assert.deepEqual(rows.filter((row) => row.kind === "head").map((row) => row.group), ["type", "op", "attr"]);
+  assert.deepEqual(rows.groups.map(([kind]) => kind), ["type", "op", "attr"]);
+  const all = Array.from({ length: rows.length }, (_, at) => rows.at(at));
+  assert.equal(rows.at(rows.length), undefined);
+  for (const [at, row] of all.entries()) if (row.kind !== "head") assert.equal(rows.find(row), at);
   const first = neighbour(rows, -1, 1);
-  assert.equal(rows[first].kind, "type");
-  assert.equal(rows[neighbour(rows, first, 1)].kind, "op");
+  assert.equal(all[first].kind, "type");
+  assert.equal(all[neighbour(rows, first, 1)].kind, "op");
   assert.equal(neighbour(rows, first, -1), first);
   assert.equal(neighbour(rows, rows.length - 1, 1), rows.length - 1);
 });
@@ -77,9 +80,15 @@ test("a key costs less than 50 ms at 100,000 operators", () => {
   const names = Array.from({ length: 100_000 }, (_, at) => `model/layer_${at >> 4}/block_${at & 15}/conv`);
   const big = index(names, { words: ["Conv"], of: names.map(() => 0) });
   search(big, readQuery("warm"));
-  const begun = performance.now();
-  const found = search(big, readQuery("layer_12"));
-  const took = performance.now() - begun;
-  assert.equal(found.ops.length, names.filter((name) => name.includes("layer_12")).length);
-  assert.ok(took < 50, `${took} ms`);
+  for (const [typed, count] of [["layer_12", names.filter((name) => name.includes("layer_12")).length], ["e", names.length]]) {
+    let rows = rowsOf(big, readQuery(typed), null, []);
+    let took = Infinity;
+    for (let time = 0; time < 3; time++) {
+      const begun = performance.now();
+      rows = rowsOf(big, readQuery(typed), null, []);
+      took = Math.min(took, performance.now() - begun);
+    }
+    assert.equal(rows.of("op").length, count);
+    assert.ok(took < 50, `${typed}: ${took} ms`);
+  }
 });
