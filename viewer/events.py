@@ -20,11 +20,18 @@ class Events:
         self._kept: list[tuple[int, Event]] = []
         self._last = 0
         self._news = asyncio.Event()
+        self._closed = False
         self.are_typed = False
+        """Whether pages were told that types are known."""
 
     def typed(self) -> None:
         """Tell pages that the types of tensors are known now."""
         self.are_typed = True
+        self._wake()
+
+    def close(self) -> None:
+        """End every stream."""
+        self._closed = True
         self._wake()
 
     def _wake(self) -> None:
@@ -44,11 +51,11 @@ class Events:
         self._wake()
 
     async def follow(self, after: int) -> AsyncGenerator[str, None]:
-        """The text of the stream from event `after` on, without end."""
+        """The text of the stream from event `after` on, until the server ends."""
         after = after if after <= self._last else 0  # a number of another run of the server
         yield "retry: 1000\n\n"
         said = False
-        while True:
+        while not self._closed:
             if self.are_typed and not said:
                 said = True
                 yield f"event: types\ndata: {json.dumps({'kind': 'types', 'model': 0})}\n\n"

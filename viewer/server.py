@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from collections.abc import Callable
 
@@ -37,7 +38,8 @@ class Server:
             server_header=False,
             timeout_graceful_shutdown=1,
         )
-        self._server = uvicorn.Server(config)
+        self._server = _Server(config)
+        self._server.ending = app.events.close
 
     @property
     def link(self) -> str:
@@ -48,12 +50,24 @@ class Server:
         self.say(f"a browser asked without a link that holds; a new one: {self.link}")
 
     def run(self) -> None:
-        """Answer until interrupted."""
-        self._server.run(sockets=[self.socket])
+        """Answer until interrupted, which is how it ends."""
+        with contextlib.suppress(KeyboardInterrupt):
+            self._server.run(sockets=[self.socket])
 
     def stop(self) -> None:
         """End `run`, which another thread is in."""
         self._server.should_exit = True
+
+
+class _Server(uvicorn.Server):
+    """A server that tells when it begins to end: streams that nobody ends would be waited for."""
+
+    ending: Callable[[], None]
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End the streams, then wait for whatever else is being answered."""
+        self.ending()
+        await super().shutdown(sockets)
 
 
 def _bound(port: int) -> socket.socket:
