@@ -86,6 +86,6 @@ export function listen(tell, alive) {
   source.addEventListener("error", () => alive(false));
   const take = (/** @type {MessageEvent} */ event) => tell(JSON.parse(event.data));
   source.addEventListener("message", take);
-  for (const kind of ["progress", "log", "done", "failed"]) source.addEventListener(kind, take);
+  source.addEventListener("types", take);
   return source;
 }

@@ -215,6 +215,7 @@ export class App {
 
   listen() {
     listen((event) => {
+      if (event.kind === "types") return void this.retype();
       const { job } = this.store.state;
       const next = told(job, event);
       if (next === job) return;
@@ -222,6 +223,22 @@ export class App {
       // A dialog that shows the job says it already.
       if (next && !document.querySelector("dialog .job")) announce(event, next);
     }, (connected) => this.store.set({ connected }));
+  }
+
+  /** The server has found types that no file states: they go on the edges, and everything stays where it is. */
+  async retype() {
+    const { session, selected, choice } = this.store.state;
+    if (!session || session.typed !== false) return;
+    this.store.set({ session: { ...session, typed: true } });
+    for (const key of [...this.graphs.keys()]) if (key.startsWith("0 ")) this.graphs.delete(key);
+    try {
+      await Promise.all(this.panes.filter((pane) => pane.model === 0).map((pane) => pane.retype()));
+    } catch (error) {
+      return complain(error);
+    }
+    this.markChoice();
+    if (choice.state === "ok") void this.selecting.read(choice.text);
+    if (selected) this.store.set({ selected: { ...selected } });
   }
 
   /** @param {string} name */

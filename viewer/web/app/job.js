@@ -19,7 +19,7 @@ export function begun(what) {
  * @returns {Job | null}
  */
 export function told(job, event) {
-  if (event.kind === "heartbeat") return job;
+  if (!["progress", "log", "done", "failed"].includes(event.kind)) return job;
   // The first event of every job says what it is, in a page that was reloaded or stands beside the one that asked.
   const begins = event.kind === "progress" && event.what !== undefined;
   const base = job && !begins ? job : begun(event.what === "verify" ? "verify" : "export");

@@ -126,6 +126,26 @@ export class Pane {
     setTimeout(() => ["name", "type", "tensor"].forEach((kind) => index.of(/** @type {"name" | "type" | "tensor"} */ (kind))), IDLE);
   }
 
+  /** Takes the same graph anew, with the types that were found meanwhile. */
+  async retype() {
+    const bodies = [...this.bodies.keys()];
+    this.graph = await this.app.fetchGraph(this.model, this.key);
+    for (const key of bodies) this.bodies.set(key, await this.app.fetchGraph(this.model, key));
+    this.index = new SearchIndex(this.graph);
+    await this.redraw(this.keep());
+  }
+
+  /** What stays where it is when the drawing changes: what is selected, else what is in the middle. */
+  keep() {
+    const { scene, viewport, size } = this.canvas;
+    const { selected = -1 } = this.marks;
+    if (selected >= 0) return selected;
+    if (!scene) return undefined;
+    const height = size.height / viewport.zoom;
+    const node = scene.nodes.query(viewport.y, viewport.y + height, []).find((one) => scene.view.kind[one] === NODE.op && scene.layout.y[one] >= viewport.y);
+    return node === undefined ? undefined : scene.view.id[node];
+  }
+
   /**
    * Folds, lays out and draws anew.
    * @param {number | string} [keep]  an id or a scope that stays where it is on the screen
@@ -267,20 +287,20 @@ export class Pane {
 
   async foldAll() {
     this.open = new Set();
-    await this.redraw(this.marks.selected);
+    await this.redraw(this.keep());
     this.canvas.home();
   }
 
   async unfoldAll() {
     this.open = new Set(this.graph.scopes.paths);
-    await this.redraw(this.marks.selected);
+    await this.redraw(this.keep());
   }
 
   /** @param {boolean} shown */
   async showConstants(shown) {
     this.constants = shown;
     this.constantsButton?.setAttribute("aria-pressed", String(shown));
-    await this.redraw(this.marks.selected);
+    await this.redraw(this.keep());
   }
 
   /** @param {import("./choice.js").Choice} choice */

@@ -12,6 +12,7 @@
  * @property {boolean} report
  * @property {string} selection  the text to begin with
  * @property {string[]} warnings
+ * @property {boolean} [typed]  false while the server looks for types that no file states
  * @property {string | NameQuestion} [question]
  */
 /** @typedef {import("../engine/types.js").Columns} Columns  a graph as the server sends it */
@@ -80,7 +81,7 @@
 /** @typedef {{ok: false, diagnostics: Diagnostic[]}} Refused */
 /**
  * @typedef {object} JobEvent
- * @property {"progress" | "log" | "done" | "failed" | "heartbeat"} kind
+ * @property {"progress" | "log" | "done" | "failed" | "heartbeat" | "types"} kind  types: those that no file states are known now
  * @property {string | number} [job]
  * @property {string} [what]
  * @property {string} [stage]
