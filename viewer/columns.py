@@ -7,7 +7,7 @@ which no path of a selection follows; one of -2 a tensor that a body of the read
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from subcut.compiler.ir.graph import Graph, Op, Value
@@ -82,13 +82,13 @@ class Ids:
         return list(found)
 
 
-def columns(ids: Ids) -> dict[str, Any]:
-    """The columns of a graph that follow from its structure alone."""
+def columns(ids: Ids, layouts: Mapping[Value, str]) -> dict[str, Any]:
+    """The columns of a graph that follow from it alone; `layouts` are of tensors whose types say none."""
     graph, labels = ids.graph, Labels()
     names = [op.name or handle(op) for op in graph.ops]
     words: dict[str, int] = {}
     kinds = [words.setdefault(op.type, len(words)) for op in graph.ops]
-    edges = _edges(ids, labels)
+    edges = _edges(ids, labels, layouts)
     tensors = _tensors(ids)
     stored = graph.model.dialect.is_stored
     return {
@@ -99,18 +99,27 @@ def columns(ids: Ids) -> dict[str, Any]:
         "stored": [place for place, op in enumerate(graph.ops) if not op.operands and stored(op)],
         "tensors": tensors,
         "inputs": [
-            {"name": value.name, "label": label(value.type), "captured": value.graph is not graph}
+            {
+                "name": value.name,
+                "label": label(value.type, layouts.get(value, "")),
+                "captured": value.graph is not graph,
+            }
             for value in ids.entering
         ],
         "outputs": [
-            {"op": ids.source(value), "output": value.index, "name": value.name, "label": label(value.type)}
+            {
+                "op": ids.source(value),
+                "output": value.index,
+                "name": value.name,
+                "label": label(value.type, layouts.get(value, "")),
+            }
             for value in graph.outputs
         ],
         "labels": labels.words,
     }
 
 
-def _edges(ids: Ids, labels: Labels) -> dict[str, list[int]]:
+def _edges(ids: Ids, labels: Labels, layouts: Mapping[Value, str]) -> dict[str, list[int]]:
     start: list[int] = []
     output: list[int] = []
     to: list[int] = []
@@ -126,14 +135,14 @@ def _edges(ids: Ids, labels: Labels) -> dict[str, list[int]]:
             output.append(value.index)
             to.append(place)
             slots.append(slot)
-            label.append(text(value.type))
+            label.append(text(value.type, layouts.get(value, "")))
         if op.regions:
             for value in op.captured():
                 start.append(source(value))
                 output.append(value.index)
                 to.append(place)
                 slots.append(CAPTURED)
-                label.append(text(value.type))
+                label.append(text(value.type, layouts.get(value, "")))
     return {"from": start, "output": output, "to": to, "slot": slots, "label": label}
 
 

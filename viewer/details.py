@@ -33,7 +33,7 @@ def details(shown: Shown, graph: Graph, op: Op) -> dict[str, Any]:
         "attributes": [],
         "operands": [_operand(shown, graph, slot, value) for slot, value in enumerate(op.operands)],
         "results": [
-            {"tensor": v.name, "type": label(v.type), "readers": ids.many(v.consumers()), "output": v.index}
+            {"tensor": v.name, "type": shown.label(v), "readers": ids.many(v.consumers()), "output": v.index}
             for v in op.results
         ],
         "controls": ids.many(op.controls),
@@ -84,7 +84,7 @@ def _operand(shown: Shown, graph: Graph, slot: int, value: Value | None) -> dict
     if value is None:
         return {"slot": slot, "tensor": "", "type": "", "producer": -1, "why": "left out"}
     place = shown.ids(graph).source(value)
-    found: dict[str, Any] = {"slot": slot, "tensor": value.name, "type": label(value.type), "producer": max(place, -1)}
+    found: dict[str, Any] = {"slot": slot, "tensor": value.name, "type": shown.label(value), "producer": max(place, -1)}
     if place >= 0:
         producer = graph.ops[place]
         return {**found, "stored": not producer.operands and shown.model.dialect.is_stored(producer)}

@@ -129,6 +129,7 @@ class Questions:
         """Take what that work found into the model."""
         with self.session.lock:
             take(lacking(self.session.models[0].model), event["types"], event["of"])
+            self.session.models[0].retyped()
             self.session.typed = True
 
     def _graph(self, asked: Asked) -> tuple[Shown, Graph]:

@@ -23,7 +23,7 @@ from subcut.dsl.parser import parse
 from subcut.dsl.resolve import resolve
 from subcut.passes import Snap
 from subcut.passes.cut import examine
-from subcut.viewer.columns import Ids, label
+from subcut.viewer.columns import Ids
 from subcut.viewer.session import Shown
 
 SOURCE = "<selection>"
@@ -107,19 +107,19 @@ def answer(shown: Shown, chosen: Chosen) -> dict[str, Any]:
         "ops": [ids.of[op] for op in selection.ops],
         "starts": ids.many(chosen.starts),
         "ends": ids.many(chosen.ends),
-        "inputs": [{**_edge(edge, ids), "side": _is_side(edge, chosen)} for edge in entering],
-        "outputs": [_edge(edge, ids) for edge in report.outputs],
+        "inputs": [{**_edge(edge, shown, ids), "side": _is_side(edge, chosen)} for edge in entering],
+        "outputs": [_edge(edge, shown, ids) for edge in report.outputs],
         "constants": len(report.constants),
         "folded": [edge.value.name for edge in folded],
         "needs": [edge.value.name for edge in entering if _lacks_type(dialect.needs_type(edge.value), edge)],
     }
 
 
-def _edge(edge: Edge, ids: Ids) -> dict[str, Any]:
+def _edge(edge: Edge, shown: Shown, ids: Ids) -> dict[str, Any]:
     producer = edge.producer
     return {
         "tensor": edge.value.name,
-        "type": label(edge.type),
+        "type": shown.label(edge.value),
         "producer": ids.of.get(producer, -1) if producer is not None else -1,
         "output": edge.value.index,
         "consumers": ids.many(edge.consumers),

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from subcut.compiler.alignment.twin import Twin
 from subcut.compiler.formats import ReadOptions
-from subcut.compiler.ir.graph import Graph, Model, Op
+from subcut.compiler.ir.graph import Graph, Model, Op, Value
+from subcut.compiler.ir.types import TensorType
 from subcut.dsl.names import Names
-from subcut.viewer.columns import Ids, columns
+from subcut.viewer.columns import Ids, columns, label
+from subcut.viewer.layouts import layouts
 
 if TYPE_CHECKING:
     from subcut.compiler.alignment.twin import TwinOptions
@@ -30,6 +32,7 @@ class Shown:
         self.side = side
         self._ids: dict[Graph, Ids] = {}
         self._texts: dict[Graph, list[str]] = {}
+        self._layouts: dict[Graph, dict[Value, str]] = {}
         self.constants: dict[Op, bool] = {}
         """Which operators are computed from stored constants alone, as far as that was asked."""
 
@@ -65,7 +68,7 @@ class Shown:
     def columns(self, key: str) -> dict[str, Any]:
         """The columns of a graph, the graphs inside its operators, and what a device made of it."""
         graph = self.graphs[key]
-        found: dict[str, Any] = {**columns(self.ids(graph)), "bodies": self._bodies(graph)}
+        found: dict[str, Any] = {**columns(self.ids(graph), self.layouts(graph)), "bodies": self._bodies(graph)}
         twin = self.model.aligner
         if isinstance(twin, Twin) and graph is self.model.main:
             return {**found, **self._device(twin, graph)}
@@ -94,6 +97,28 @@ class Shown:
         rows = ((place, twin.row(value)) for place, op in enumerate(graph.ops) for value in op.results)
         dumped = dict.fromkeys(place for place, row in rows if row is not None and row.stored is not None)
         return {"fused": fused, "dumped": list(dumped)}
+
+    def layouts(self, graph: Graph) -> dict[Value, str]:
+        """The layouts of a graph's tensors whose types say none; told by operators, then by the offline model."""
+        if graph not in self._layouts:
+            found = layouts(graph)
+            twin = self.model.aligner
+            rows = twin.rows.values() if isinstance(twin, Twin) and graph is self.model.main else ()
+            for row in rows:
+                type = row.value.type
+                if row.layout and isinstance(type, TensorType) and len(type.shape or ()) == len(row.layout):
+                    found.setdefault(row.value, row.layout)
+            self._layouts[graph] = found
+        return self._layouts[graph]
+
+    def label(self, value: Value) -> str:
+        """What stands on the edges of a tensor."""
+        graph = value.graph
+        return label(value.type, self.layouts(graph).get(value, "") if graph is not None else "")
+
+    def retyped(self) -> None:
+        """Types were found: what followed from them is put together anew."""
+        self._layouts.clear()
 
     def texts(self, graph: Graph) -> list[str]:
         """The attributes of every operator as one text each, for the search; put together the first time."""

@@ -68,13 +68,7 @@ def test_another_name_is_asked_about(device: Emulated, tmp_path: Path) -> None:
 
 
 def test_a_comparison_colours_operators(device: Emulated, tmp_path: Path) -> None:
-    subcut(
-        "run",
-        digits("prototxt"),
-        "-o",
-        tmp_path / "golden",
-        code=None,
-    )
+    subcut("run", digits("prototxt"), "-o", tmp_path / "golden")
     subcut("compare", device.dumps, tmp_path / "golden", "--om", device.om, "-o", tmp_path / "report", code=None)
     with viewing(digits("prototxt"), tmp_path / "out", report=tmp_path / "report") as page:
         assert page.get("/api/session")["report"] is True
@@ -89,6 +83,32 @@ def test_a_comparison_colours_operators(device: Emulated, tmp_path: Path) -> Non
         assert depths == sorted(depths)
         info = page.post("/api/op", op=report["op"][0])["report"]
         assert info["total"] == report["total"][0]
+
+
+@pytest.mark.parametrize("ending", ["prototxt", "pb", "onnx"])
+def test_a_culprit_is_told_from_what_it_passes_on(ending: str, tmp_path: Path) -> None:
+    made = emulate(digits(ending), folder=tmp_path / "device", faults=["res2a_branch2a:scale"])
+    arguments = ["--om", made.om, "--dump", made.dumps, "-o", tmp_path / "found"]
+    subcut("locate", digits(ending), *arguments, code=None)
+    with viewing(digits(ending), tmp_path / "out", report=tmp_path / "found") as page:
+        report = page.get("/api/report")
+        names = page.post("/api/graph")["names"]
+        rows = {names[op]: row for row, op in enumerate(report["op"])}
+        (culprit,) = [name for name, row in rows.items() if report["verdict"][row] == "culprit"]
+        assert culprit.startswith("res2a_branch2a")
+        last = rows["prob"]
+        assert (report["inherited"][rows[culprit]], report["inherited"][last]) == (False, True)
+        assert report["own"][rows[culprit]] > report["limit"][rows[culprit]]
+        assert report["own"][last] < report["total"][last]
+        info = page.post("/api/op", op=report["op"][rows[culprit]])["report"]
+        assert (info["verdict"], info["own"]) == ("culprit", report["own"][rows[culprit]])
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"rows": 3}', '{"rows": [3]}', "[" * 100_000])
+def test_what_is_no_report_is_said(content: str, tmp_path: Path) -> None:
+    (tmp_path / "report.json").write_text(content)
+    told = subcut("view", digits("onnx"), "--no-browser", "--report", tmp_path, code=2).stderr
+    assert "report.json" in told
 
 
 def test_a_cut_beside_the_original(tmp_path: Path) -> None:
