@@ -260,7 +260,9 @@ export class Canvas {
   home() {
     if (!this.scene) return;
     const { main, bounds } = this.scene.layout;
-    this.move(main - this.room.width / 2, bounds.y - MARGIN, 1);
+    const { width } = this.room;
+    const middle = bounds.w + MARGIN <= width ? bounds.x + bounds.w / 2 : main;
+    this.move(middle - width / 2, bounds.y - MARGIN, 1);
   }
 
   /** The bottom, at the zoom that is set. */

@@ -1,6 +1,13 @@
 /**
  * The face of the engine: what the app uses, in one place.
  *
+ * From columns to picture: `graph` and `scopes` read the columns; `fold` (with `constants`, `edges`, `sizes`) says what
+ * is drawn; `layout`, in a worker that `layouter` asks, says where: `hierarchy` cuts edges at the borders of groups, and
+ * each level is put into layers (`rank`, `level`), cut into segments (`segment`), which are ordered (`order`) and placed
+ * (`place`, `blocks`), its lines routed (`route`, `routes`); `memory` keeps what comes again. `draw` shows it: `scene`
+ * finds what is in sight (`bands`), `marks` what is chosen, `paint` draws; `input`, `hit`, `minimap` and `mirror` are
+ * for hands, eyes and screen readers; `picture` and `standalone` are for keeping.
+ *
  * @module
  */
 

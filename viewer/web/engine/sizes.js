@@ -24,6 +24,8 @@ export const METRICS = Object.freeze({
 
 /** Constants beyond this many are counted, not listed. */
 export const CONSTANT_LINES = 3;
+/** Bold letters are this much wider. */
+const BOLD = 1.1;
 const MIN = 84;
 const NAME_MAX = 168;
 const LABEL_MAX = 420;
@@ -94,7 +96,7 @@ export function sizes(view) {
 function sizeOf(view, node) {
   const kind = view.kind[node];
   const { title, name } = nodeText(view, node);
-  const titled = textWidth(title, METRICS.typeFont) + 30;
+  const titled = textWidth(title, METRICS.typeFont) * BOLD + 30;
   if (kind !== NODE.op) {
     const extra = kind === NODE.group || kind === NODE.open ? 36 : 0;
     view.w[node] = stepped(Math.min(Math.max(titled + extra, MIN), 320));
