@@ -15,8 +15,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.commands import contents, names, subcut
+from support.commands import contents, names
 from support.device_host import DeviceHost, emulated
+from support.in_process import subcut
 from support.locating import Net
 from support.models import DIGITS, ROOT
 
@@ -177,15 +178,18 @@ def test_a_failing_conversion_is_a_failure_of_its_own(host: DeviceHost, tmp_path
 
 def test_floats_are_told_from_halves(host: DeviceHost, tmp_path: Path) -> None:
     host.element, host.fault = np.float32, "add:zero"
-    _, plan = planned(tmp_path, "--bin-dtype", "float32")
+    _, plan = planned(tmp_path, "--bin-dtype", "float32", "--batch", 3)
     assert "Located: `add` of 8 operators" in finished(plan, host, tmp_path / "found")
 
 
 def test_a_command_of_the_user(host: DeviceHost, tmp_path: Path) -> None:
-    command = f"{sys.executable} {ROOT}/tests/support/spoiling.py act {{model}} {{inputs}} {{outputs}}"
-    _, plan = planned(tmp_path, "--candidate", command)
-    host.env_more = {"PYTHONPATH": str(ROOT / "tests")}
-    assert "Located: `act` of 8 operators" in finished(plan, host, tmp_path / "found")
+    net, top = Net(1, 4), "x"
+    for name in ("one", "two", "three", "four"):
+        top = net.layer("Identity", name, top)
+    model, plan = net.save(tmp_path / "net.onnx", top), tmp_path / "plan"
+    command = f"{sys.executable} -I {ROOT}/tests/support/echoing.py shape:three {{model}} {{inputs}} {{outputs}}"
+    subcut("locate", model, "--plan", plan, "--candidate", command, "--batch", 3)
+    assert "Located: `three` of 4 operators: wrong shape" in finished(plan, host, tmp_path / "found")
     assert host.conversions == 0
 
 
@@ -351,9 +355,12 @@ def test_damaged_numbers_of_the_reference(host: DeviceHost, tmp_path: Path) -> N
         (["--ingest", "."], "not-a-plan"),
     ],
 )
-def test_mistakes_leave_nothing(arguments: list[str], code: str, tmp_path: Path) -> None:
+def test_mistakes_leave_nothing(
+    arguments: list[str], code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     branchy(tmp_path / "net.onnx")
-    done = subcut("locate", *arguments, cwd=tmp_path, code=1)
+    monkeypatch.chdir(tmp_path)
+    done = subcut("locate", *arguments, code=1)
     assert done.stderr.startswith(f"error[{code}]: ")
     assert names(tmp_path) == ["net.onnx"]
 
