@@ -113,10 +113,13 @@ function outlinesOf({ view, layout, nodes }, { name, ops, stored = false }) {
   const shown = [...new Set(ops.map((op) => (view.inside[op] ? -1 : view.nodeOf[op])))].filter((node) => node >= 0);
   if (shown.length === 0) return [];
   const around = (/** @type {number[]} */ group) => {
-    const left = Math.min(...group.map((node) => layout.x[node])) - AROUND;
-    const top = Math.min(...group.map((node) => layout.y[node])) - AROUND;
-    const right = Math.max(...group.map((node) => layout.x[node] + layout.w[node])) + AROUND;
-    const bottom = Math.max(...group.map((node) => layout.y[node] + layout.h[node])) + AROUND;
+    let [left, top, right, bottom] = [Infinity, Infinity, -Infinity, -Infinity];
+    for (const node of group) {
+      left = Math.min(left, layout.x[node] - AROUND);
+      top = Math.min(top, layout.y[node] - AROUND);
+      right = Math.max(right, layout.x[node] + layout.w[node] + AROUND);
+      bottom = Math.max(bottom, layout.y[node] + layout.h[node] + AROUND);
+    }
     return { x: left, y: top, w: right - left, h: bottom - top, stored, name };
   };
   const whole = around(shown);

@@ -28,7 +28,7 @@ import { KINDS } from './kinds.js';
  * @property {string} fused
  * @property {string} none no data
  * @property {string} font
- * @property {string[]} kinds by index in `KINDS`
+ * @property {string[]} kinds by index in `KINDS`; none is a blue that could be taken for the selection's
  */
 
 const FONT = 'system-ui, -apple-system, "Segoe UI", "Noto Sans", "DejaVu Sans", sans-serif';
@@ -57,7 +57,7 @@ export const THEMES = {
     none: '#737b88',
     font: FONT,
     kinds: [
-      '#2f62ad', '#4a50b5', '#7a45a8', '#2c7a5b', '#a63d40', '#567b22', '#5a6577', '#86601c', '#9a4d18', '#12738a',
+      '#4a4e9e', '#7046a5', '#8f4299', '#2c7a5b', '#a63d40', '#567b22', '#5a6577', '#86601c', '#9a4d18', '#12738a',
       '#93306f', '#55708c', '#5b5f66',
     ],
   },
@@ -83,7 +83,7 @@ export const THEMES = {
     none: '#6a7380',
     font: FONT,
     kinds: [
-      '#3a6fbf', '#5a60c8', '#8a55ba', '#33805f', '#b24a4d', '#5f8529', '#616d80', '#8d6824', '#a3581f', '#1a7d95',
+      '#565ab0', '#7b55b8', '#9a4fa4', '#33805f', '#b24a4d', '#5f8529', '#616d80', '#8d6824', '#a3581f', '#1a7d95',
       '#a03e7d', '#5b7793', '#666b73',
     ],
   },
