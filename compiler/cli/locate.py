@@ -4,6 +4,8 @@ subcut locate net.prototxt --om net.om --dump dumps -o found        # told from 
 subcut locate model.onnx --inputs x.npz --candidate "./run {model} {inputs} {outputs}" -o found
 subcut locate model.onnx --candidate onnxruntime:O3
 subcut locate net.prototxt --candidate float16 --tolerance 1e-2
+subcut locate model.onnx --inputs x.npz --plan DIR                  # another machine has the device: see DIR/run.sh
+subcut locate --ingest DIR -o found
 
 With a dump every operator is run in the original's framework on the device's own inputs, and compared with what the
 device stored. With a candidate pieces of the model are run by it, and compared with the original. In a command {model},
