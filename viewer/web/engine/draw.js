@@ -21,7 +21,7 @@ import { themeOf } from './theme.js';
 
 export { EDGE };
 
-const ZOOM = Object.freeze({ least: 0.0005, most: 4 });
+const ZOOM = Object.freeze({ least: 0.02, most: 4 });
 /** What is left free around the graph, in pixels of the screen. */
 const MARGIN = 40;
 const GLIDE = 160;
@@ -199,9 +199,19 @@ export class Canvas {
     this.mirror.follow(scene, marks, sight, this.focus);
   }
 
+  /**
+   * A zoom within the limits; the whole graph is always among them.
+   *
+   * @param {number} zoom
+   */
+  limited(zoom) {
+    const whole = this.scene ? this.size.height / (this.scene.layout.bounds.h + 1) / 2 : ZOOM.least;
+    return Math.min(Math.max(zoom, Math.min(ZOOM.least, whole)), ZOOM.most);
+  }
+
   /** Moves without telling the app, for two pictures kept in step. @param {Viewport} viewport */
   setViewport({ x, y, zoom }) {
-    this.viewport = { x, y, zoom: Math.min(Math.max(zoom, ZOOM.least), ZOOM.most) };
+    this.viewport = { x, y, zoom: this.limited(zoom) };
     this.invalidate();
   }
 
@@ -214,7 +224,7 @@ export class Canvas {
     if (!this.scene) return;
     const { bounds } = this.scene.layout;
     const { width, height } = this.size;
-    const scale = Math.min(Math.max(zoom, ZOOM.least), ZOOM.most);
+    const scale = this.limited(zoom);
     // Some of the graph always stays in sight.
     const margin = Math.min(width, height) / scale / 4;
     const within = (/** @type {number} */ at, /** @type {number} */ start, /** @type {number} */ size, /** @type {number} */ sight) =>
@@ -243,7 +253,7 @@ export class Canvas {
    */
   zoomAt(factor, px = this.room.width / 2, py = this.room.height / 2) {
     const { x, y, zoom } = this.viewport;
-    const next = Math.min(Math.max(zoom * factor, ZOOM.least), ZOOM.most);
+    const next = this.limited(zoom * factor);
     this.move(x + px / zoom - px / next, y + py / zoom - py / next, next);
   }
 

@@ -12,6 +12,8 @@ import { METRICS } from './sizes.js';
 import { fitted } from './paint_nodes.js';
 
 const RADIUS = 10;
+/** Boxes that would be lower than this on the screen, in pixels, are left out. */
+const LOWEST = 4;
 
 /**
  * @param {Frame} frame
@@ -20,7 +22,8 @@ const RADIUS = 10;
 export function paintBoxes(frame) {
   const { pen, scene, theme, marks, zoom } = frame;
   const { layout, depth } = scene;
-  const boxes = inSight(frame, scene.boxes.query(frame.top, frame.bottom, []));
+  const seen = inSight(frame, scene.boxes.query(frame.top, frame.bottom, []));
+  const boxes = seen.filter((box) => layout.h[box] * zoom >= LOWEST);
   boxes.sort((a, b) => depth[a] - depth[b] || a - b);
   for (const box of boxes) {
     const [x, y] = [layout.x[box] - frame.left, layout.y[box] - frame.top];
