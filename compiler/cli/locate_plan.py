@@ -94,7 +94,7 @@ def _ingest(args: argparse.Namespace) -> int:
     source = plan.source(Path(args.model) if args.model else None, args.weights)
     asked, number = len(plan.asked), plan.round
     came, round = ingest(plan, source, None if quiet else _say)
-    if not quiet:
+    if asked and not quiet:
         print("\n".join(_came(came, asked, number)))
     if round.found is None:
         _tell(args, round, args.ingest)
@@ -136,6 +136,9 @@ def _tell(args: argparse.Namespace, round: Round, folder: Path) -> None:
         print(json.dumps(told, indent=2, ensure_ascii=False))
         return
     if args.quiet:
+        return
+    if not round.sent:
+        print(f"The search is over: `subcut locate --ingest {folder}` writes the result")
         return
     again = [one for one in round.sent if one.asked.attempt > 1]
     repeated = f", {len(again)} of them once more" if again else ""

@@ -154,13 +154,15 @@ def test_the_command_and_what_it_leaves(host: DeviceHost, tmp_path: Path) -> Non
 
 
 def test_a_device_that_is_right(host: DeviceHost, tmp_path: Path) -> None:
-    _, plan = planned(tmp_path)
+    model, plan = planned(tmp_path)
     host.work(plan)
     done = subcut("locate", "--ingest", plan, "-o", tmp_path / "found")
     assert "Nothing to locate" not in done.stdout, "once more, to know that it is not chance"
     host.work(plan)
     done = subcut("locate", "--ingest", plan, "-o", tmp_path / "found")
     assert "Nothing to locate: the candidate agrees with the reference on all 8 operators" in done.stdout
+    again = subcut("locate", model, "--plan", plan, "--tolerance", 1e-2)
+    assert "The search is over: " in again.stdout
     assert not (tmp_path / "found").exists()
 
 
