@@ -1,44 +1,44 @@
 /** Opens the page: asks what is shown, builds the panels, draws the graph. */
 
-import { ask } from "./app/api.js";
-import { App } from "./app/app.js";
-import { Bar } from "./app/bar.js";
-import { Compare } from "./app/compare.js";
-import { CutPanel } from "./app/cut.js";
-import { askName } from "./app/dialogs.js";
-import { fill, h, part } from "./app/dom.js";
-import { t } from "./app/i18n.js";
-import { InfoPanel } from "./app/info.js";
-import { listenToKeys } from "./app/keys.js";
-import { recall } from "./app/memory.js";
-import { Status } from "./app/status.js";
-import { installTesting } from "./engine/engine.js";
-import { button } from "./app/widgets.js";
+import { ask } from './app/api.js';
+import { App } from './app/app.js';
+import { Bar } from './app/bar.js';
+import { Compare } from './app/compare.js';
+import { CutPanel } from './app/cut.js';
+import { askName } from './app/dialogs.js';
+import { fill, h, part } from './app/dom.js';
+import { t } from './app/i18n.js';
+import { InfoPanel } from './app/info.js';
+import { listenToKeys } from './app/keys.js';
+import { recall } from './app/memory.js';
+import { Status } from './app/status.js';
+import { installTesting } from './engine/engine.js';
+import { button } from './app/widgets.js';
 
-/** @typedef {import("./app/types.js").Session} Session */
+/** @typedef {import('./app/types.js').Session} Session */
 
 /** @param {App} app */
 function dress(app) {
-  const theme = recall("theme");
-  app.setTheme(theme === "light" || theme === "dark" ? theme : "auto");
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => app.setTheme(app.store.state.theme));
-  app.setLanguage(recall("language") || navigator.language);
+  const theme = recall('theme');
+  app.setTheme(theme === 'light' || theme === 'dark' ? theme : 'auto');
+  matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => app.setTheme(app.store.state.theme));
+  app.setLanguage(recall('language') || navigator.language);
 }
 
 /** @param {App} app */
 async function open(app) {
-  const stage = part("stage");
-  const skip = part("skip");
-  fill(stage, h("p", { class: "loading", role: "status", text: t("app.loading") }));
+  const stage = part('stage');
+  const skip = part('skip');
+  fill(stage, h('p', { class: 'loading', role: 'status', text: t('app.loading') }));
   /** @type {Session} */
-  const session = await ask("/api/session");
-  if (!recall("language") && session.language) app.setLanguage(session.language);
+  const session = await ask('/api/session');
+  if (!recall('language') && session.language) app.setLanguage(session.language);
   app.store.set({ session });
-  skip.textContent = t("app.skip");
+  skip.textContent = t('app.skip');
   document.title = `${session.models[0].name} – subcut`;
-  fill(stage, h("p", { class: "loading", role: "status", text: t("app.drawing", { n: session.models[0].count }) }));
+  fill(stage, h('p', { class: 'loading', role: 'status', text: t('app.drawing', { n: session.models[0].count }) }));
   await app.openPanes(stage);
-  stage.querySelector(".loading")?.remove();
+  stage.querySelector('.loading')?.remove();
   installTesting(app.panes[0].canvas);
   app.compare = new Compare(stage, app);
   app.listen();
@@ -59,16 +59,24 @@ async function askQuestion(app, question) {
 /** @param {unknown} error */
 function failed(error) {
   const said = error instanceof Error ? error.message : String(error);
-  const text = said === "unreachable" ? t("app.unreachable") : said;
-  fill(part("stage"), h("div", { class: "failure", role: "alert" }, h("h2", { text: t("app.failed") }), h("p", { text }),
-    button({ text: t("app.reload") }, () => location.reload())));
+  const text = said === 'unreachable' ? t('app.unreachable') : said;
+  fill(
+    part('stage'),
+    h(
+      'div',
+      { class: 'failure', role: 'alert' },
+      h('h2', { text: t('app.failed') }),
+      h('p', { text }),
+      button({ text: t('app.reload') }, () => location.reload()),
+    ),
+  );
 }
 
 const app = new App();
 dress(app);
-const bar = new Bar(part("bar"), app);
-new CutPanel(part("cut"), app);
-new InfoPanel(part("info"), app);
-app.views = { bar, status: new Status(part("status"), app) };
+const bar = new Bar(part('bar'), app);
+new CutPanel(part('cut'), app);
+new InfoPanel(part('info'), app);
+app.views = { bar, status: new Status(part('status'), app) };
 listenToKeys(app, { focus: () => bar.search?.focus() });
 open(app).catch(failed);

@@ -6,7 +6,7 @@ export class Refusal extends Error {
    * @param {string} message
    * @param {string} code
    * @param {string[]} [help]
-   * @param {import("./types.js").Diagnostic[]} [diagnostics]
+   * @param {import('./types.js').Diagnostic[]} [diagnostics]
    */
   constructor(message, code, help = [], diagnostics = []) {
     super(message);
@@ -25,14 +25,14 @@ export class Refusal extends Error {
  * @throws {Refusal}
  */
 export async function ask(path, body, signal) {
-  const post = { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
+  const post = { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) };
   /** @type {Response} */
   let response;
   try {
-    response = await fetch(path, { signal, credentials: "same-origin", ...(body === undefined ? {} : post) });
+    response = await fetch(path, { signal, credentials: 'same-origin', ...(body === undefined ? {} : post) });
   } catch (error) {
     if (signal?.aborted) throw error;
-    throw new Refusal("unreachable", "unreachable");
+    throw new Refusal('unreachable', 'unreachable');
   }
   const answer = await response.json().catch(() => null);
   if (response.ok && answer !== null) return answer;
@@ -79,13 +79,13 @@ export class Latest {
 }
 
 /** Told of every event of the server's job, after a lost connection or a reload too: the browser asks for what it missed. */
-/** @param {(event: import("./types.js").JobEvent) => void} tell @param {(alive: boolean) => void} alive */
+/** @param {(event: import('./types.js').JobEvent) => void} tell @param {(alive: boolean) => void} alive */
 export function listen(tell, alive) {
-  const source = new EventSource("/api/events");
-  source.addEventListener("open", () => alive(true));
-  source.addEventListener("error", () => alive(false));
+  const source = new EventSource('/api/events');
+  source.addEventListener('open', () => alive(true));
+  source.addEventListener('error', () => alive(false));
   const take = (/** @type {MessageEvent} */ event) => tell(JSON.parse(event.data));
-  source.addEventListener("message", take);
-  source.addEventListener("types", take);
+  source.addEventListener('message', take);
+  source.addEventListener('types', take);
   return source;
 }

@@ -1,18 +1,18 @@
 /** The page as a whole: what is loaded, what is chosen, and the ways from one place to another. */
 
-import { ask, listen } from "./api.js";
-import { speak, t } from "./i18n.js";
-import { told } from "./job.js";
-import { remember } from "./memory.js";
-import { Pane } from "./pane.js";
-import { Selecting } from "./selecting.js";
-import { initial } from "./state.js";
-import { Store } from "./store.js";
-import { readGraph } from "../engine/engine.js";
-import { complain, notify } from "./widgets.js";
+import { ask, listen } from './api.js';
+import { speak, t } from './i18n.js';
+import { told } from './job.js';
+import { remember } from './memory.js';
+import { Pane } from './pane.js';
+import { Selecting } from './selecting.js';
+import { initial } from './state.js';
+import { Store } from './store.js';
+import { readGraph } from '../engine/engine.js';
+import { complain, notify } from './widgets.js';
 
-/** @typedef {import("../engine/engine.js").Graph} Graph */
-/** @typedef {import("./types.js").Place} Place */
+/** @typedef {import('../engine/engine.js').Graph} Graph */
+/** @typedef {import('./types.js').Place} Place */
 
 /** Pixels below which a second graph takes the place of the operator's panel. */
 const NARROW = 1500;
@@ -27,12 +27,12 @@ export class App {
     this.activeAt = 0;
     /** @type {Map<string, Graph>} */
     this.graphs = new Map();
-    /** @type {import("./compare.js").Compare | null} */
+    /** @type {import('./compare.js').Compare | null} */
     this.compare = null;
-    /** @type {{bar: import("./bar.js").Bar, status: import("./status.js").Status} | null} */
+    /** @type {{bar: import('./bar.js').Bar, status: import('./status.js').Status} | null} */
     this.views = null;
-    this.store.on(["choice"], () => this.markChoice());
-    this.store.on(["hits"], () => this.markHits());
+    this.store.on(['choice'], () => this.markChoice());
+    this.store.on(['hits'], () => this.markHits());
   }
 
   get active() {
@@ -41,7 +41,7 @@ export class App {
 
   /** The graph of the original that is on screen: "" is the main one. */
   get shownGraph() {
-    return this.panes[0]?.key ?? "";
+    return this.panes[0]?.key ?? '';
   }
 
   /** @param {number} model */
@@ -58,8 +58,8 @@ export class App {
   async fetchGraph(model, key) {
     const known = this.loaded(model, key);
     if (known) return known;
-    /** @type {import("./types.js").Columns} */
-    const columns = await ask("/api/graph", { model, graph: key });
+    /** @type {import('./types.js').Columns} */
+    const columns = await ask('/api/graph', { model, graph: key });
     const graph = readGraph(columns);
     this.graphs.set(`${model} ${key}`, graph);
     return graph;
@@ -67,7 +67,7 @@ export class App {
 
   /** How a body is called: by the operator that runs it. @param {string} key */
   graphName(key) {
-    if (key === "") return t("stage.main");
+    if (key === '') return t('stage.main');
     for (const graph of this.graphs.values()) {
       for (const [op, bodies] of Object.entries(graph.bodies)) {
         const body = bodies.find((one) => one.key === key);
@@ -85,7 +85,7 @@ export class App {
     const first = new Pane(this, 0, stage);
     this.panes = [first];
     this.setTheme(this.store.state.theme);
-    await first.show("");
+    await first.show('');
   }
 
   /** @param {string} key */
@@ -182,7 +182,7 @@ export class App {
     const { choice } = this.store.state;
     const id = choice.starts[0] ?? choice.chosen?.ops[0];
     if (id === undefined) return;
-    const graph = choice.chosen?.graph ?? "";
+    const graph = choice.chosen?.graph ?? '';
     const go = () => this.select({ model: 0, graph, id });
     if (graph !== this.shownGraph) void this.showGraph(graph).then(go);
     else go();
@@ -200,7 +200,7 @@ export class App {
       this.panes.push(second);
       this.setTheme(this.store.state.theme);
       try {
-        await second.show("");
+        await second.show('');
         const { selected } = this.store.state;
         if (selected) this.follow(selected);
         this.markChoice();
@@ -214,15 +214,18 @@ export class App {
   }
 
   listen() {
-    listen((event) => {
-      if (event.kind === "types") return void this.retype();
-      const { job } = this.store.state;
-      const next = told(job, event);
-      if (next === job) return;
-      this.store.set({ job: next });
-      // A dialog that shows the job says it already.
-      if (next && !document.querySelector("dialog .job")) announce(event, next);
-    }, (connected) => this.store.set({ connected }));
+    listen(
+      (event) => {
+        if (event.kind === 'types') return void this.retype();
+        const { job } = this.store.state;
+        const next = told(job, event);
+        if (next === job) return;
+        this.store.set({ job: next });
+        // A dialog that shows the job says it already.
+        if (next && !document.querySelector('dialog .job')) announce(event, next);
+      },
+      (connected) => this.store.set({ connected }),
+    );
   }
 
   /** The server has found types that no file states: they go on the edges, and everything stays where it is. */
@@ -230,38 +233,41 @@ export class App {
     const { session, selected, choice } = this.store.state;
     if (!session || session.typed !== false) return;
     this.store.set({ session: { ...session, typed: true } });
-    for (const key of [...this.graphs.keys()]) if (key.startsWith("0 ")) this.graphs.delete(key);
+    for (const key of [...this.graphs.keys()]) if (key.startsWith('0 ')) this.graphs.delete(key);
     try {
       await Promise.all(this.panes.filter((pane) => pane.model === 0).map((pane) => pane.retype()));
     } catch (error) {
       return complain(error);
     }
     this.markChoice();
-    if (choice.state === "ok") void this.selecting.read(choice.text);
+    if (choice.state === 'ok') void this.selecting.read(choice.text);
     if (selected) this.store.set({ selected: { ...selected } });
   }
 
   /** @param {string} name */
   setLanguage(name) {
     const language = speak(name);
-    document.documentElement.lang = language === "zh" ? "zh-CN" : "en";
-    remember("language", language);
+    document.documentElement.lang = language === 'zh' ? 'zh-CN' : 'en';
+    remember('language', language);
     this.store.set({ language });
   }
 
   /** @param {"auto" | "light" | "dark"} theme */
   setTheme(theme) {
-    const dark = theme === "dark" || (theme === "auto" && matchMedia("(prefers-color-scheme: dark)").matches);
-    document.documentElement.dataset.theme = dark ? "dark" : "light";
-    remember("theme", theme);
+    const dark = theme === 'dark' || (theme === 'auto' && matchMedia('(prefers-color-scheme: dark)').matches);
+    document.documentElement.dataset.theme = dark ? 'dark' : 'light';
+    remember('theme', theme);
     this.store.set({ theme });
-    for (const pane of this.panes) pane.themed(dark ? "dark" : "light");
+    for (const pane of this.panes) pane.themed(dark ? 'dark' : 'light');
   }
 }
 
-/** @param {import("./types.js").JobEvent} event @param {import("./state.js").Job} job */
+/** @param {import('./types.js').JobEvent} event @param {import('./state.js').Job} job */
 function announce(event, job) {
-  const verify = job.what === "verify";
-  if (job.state === "failed") notify(`${t("job.failed")}: ${job.message}`, { kind: "bad" });
-  else if (event.kind === "done") notify(`${t(verify ? "job.done.verify" : "job.done.export")}: ${job.folder ? `\`${job.folder}\`` : job.message}`, { kind: "good" });
+  const verify = job.what === 'verify';
+  if (job.state === 'failed') notify(`${t('job.failed')}: ${job.message}`, { kind: 'bad' });
+  else if (event.kind === 'done')
+    notify(`${t(verify ? 'job.done.verify' : 'job.done.export')}: ${job.folder ? `\`${job.folder}\`` : job.message}`, {
+      kind: 'good',
+    });
 }

@@ -8,15 +8,22 @@
  * @property {string} text
  * @property {"none" | "graph" | "text"} leads  who spoke last: the other side follows
  * @property {"idle" | "asking" | "ok" | "refused"} state
- * @property {import("./types.js").Chosen | null} chosen  what the server made of the text, the last time it understood: it
+ * @property {import('./types.js').Chosen | null} chosen  what the server made of the text, the last time it understood: it
  *   holds for the text of now only while the state is "ok"
- * @property {import("./types.js").Diagnostic[]} diagnostics
+ * @property {import('./types.js').Diagnostic[]} diagnostics
  */
 
 /** @returns {Choice} */
 export function nothing() {
   return {
-    graph: "", starts: [], ends: [], text: "", leads: "none", state: "idle", chosen: null, diagnostics: [],
+    graph: '',
+    starts: [],
+    ends: [],
+    text: '',
+    leads: 'none',
+    state: 'idle',
+    chosen: null,
+    diagnostics: [],
   };
 }
 
@@ -30,7 +37,7 @@ export function nothing() {
  */
 export function point(choice, graph, starts, ends) {
   if (!starts.length && !ends.length) return nothing();
-  return { ...choice, graph, starts, ends, leads: "graph", state: "asking", diagnostics: [] };
+  return { ...choice, graph, starts, ends, leads: 'graph', state: 'asking', diagnostics: [] };
 }
 
 /**
@@ -41,7 +48,7 @@ export function point(choice, graph, starts, ends) {
  */
 export function write(choice, text) {
   if (!text.trim()) return { ...nothing(), text };
-  return { ...choice, text, leads: "text", state: "asking" };
+  return { ...choice, text, leads: 'text', state: 'asking' };
 }
 
 /**
@@ -51,22 +58,22 @@ export function write(choice, text) {
  * @returns {Choice}
  */
 export function worded(choice, text) {
-  return choice.leads === "graph" ? { ...choice, text } : choice;
+  return choice.leads === 'graph' ? { ...choice, text } : choice;
 }
 
 /**
  * The server answered what a text selects. A text that the user typed stays as typed; what was pointed at stays pointed at.
  * @param {Choice} choice
- * @param {import("./types.js").Chosen | import("./types.js").Refused} answer
+ * @param {import('./types.js').Chosen | import('./types.js').Refused} answer
  * @returns {Choice}
  */
 export function answered(choice, answer) {
   if (!answer.ok) {
-    const kept = choice.leads === "graph" ? {} : { starts: [], ends: [] };
-    return { ...choice, ...kept, chosen: null, state: "refused", diagnostics: answer.diagnostics };
+    const kept = choice.leads === 'graph' ? {} : { starts: [], ends: [] };
+    return { ...choice, ...kept, chosen: null, state: 'refused', diagnostics: answer.diagnostics };
   }
-  const led = choice.leads === "graph" ? {} : { starts: answer.starts, ends: answer.ends, graph: answer.graph ?? "" };
-  return { ...choice, ...led, state: "ok", chosen: answer, diagnostics: [] };
+  const led = choice.leads === 'graph' ? {} : { starts: answer.starts, ends: answer.ends, graph: answer.graph ?? '' };
+  return { ...choice, ...led, state: 'ok', chosen: answer, diagnostics: [] };
 }
 
 /**
@@ -85,7 +92,7 @@ export function refuseEnd(graph, id, starts) {
   if (!starts.length || starts.includes(id) || graph.reach(starts)[id]) return null;
   const below = graph.reach([id]);
   const other = starts.find((start) => below[start]);
-  return other === undefined ? { why: "apart", other: starts[0] } : { why: "above", other };
+  return other === undefined ? { why: 'apart', other: starts[0] } : { why: 'above', other };
 }
 
 /**
@@ -99,7 +106,7 @@ export function refuseStart(graph, id, ends) {
   if (!ends.length || ends.includes(id) || graph.coreach(ends)[id]) return null;
   const above = graph.coreach([id]);
   const other = ends.find((end) => above[end]);
-  return other === undefined ? { why: "apart", other: ends[0] } : { why: "above", other };
+  return other === undefined ? { why: 'apart', other: ends[0] } : { why: 'above', other };
 }
 
 /**

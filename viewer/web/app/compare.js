@@ -1,16 +1,16 @@
 /** The overlay of errors: colours on the graph, a threshold, the way from culprit to culprit, the curve beside it. */
 
-import { ask } from "./api.js";
-import { drawCurve } from "./curve.js";
-import { fill, h, svg } from "./dom.js";
-import { t } from "./i18n.js";
-import { icon } from "./icons.js";
-import { scaleColour } from "../engine/theme.js";
-import { badness, beyond, diverge, errorAt, place, scaleOf, short } from "./scale.js";
-import { button, complain } from "./widgets.js";
+import { ask } from './api.js';
+import { drawCurve } from './curve.js';
+import { fill, h, svg } from './dom.js';
+import { t } from './i18n.js';
+import { icon } from './icons.js';
+import { scaleColour } from '../engine/theme.js';
+import { badness, beyond, diverge, errorAt, place, scaleOf, short } from './scale.js';
+import { button, complain } from './widgets.js';
 
-/** @typedef {import("./app.js").App} App */
-/** @typedef {import("./types.js").Report} Report */
+/** @typedef {import('./app.js').App} App */
+/** @typedef {import('./types.js').Report} Report */
 
 const STEPS = 200;
 
@@ -20,14 +20,14 @@ export class Compare {
     this.app = app;
     /** @type {Report | null} */
     this.report = null;
-    this.panel = h("section", { class: "compare card", hidden: true });
-    this.curve = svg("svg", { class: "curve", role: "img" });
-    this.curve.addEventListener("click", (event) => this.clicked(/** @type {MouseEvent} */ (event)));
-    this.caption = h("p", { class: "curve-title" });
-    this.strip = h("div", { class: "curve-strip", hidden: true }, this.caption, this.curve);
+    this.panel = h('section', { class: 'compare card', hidden: true });
+    this.curve = svg('svg', { class: 'curve', role: 'img' });
+    this.curve.addEventListener('click', (event) => this.clicked(/** @type {MouseEvent} */ (event)));
+    this.caption = h('p', { class: 'curve-title' });
+    this.strip = h('div', { class: 'curve-strip', hidden: true }, this.caption, this.curve);
     stage.append(this.panel, this.strip);
-    app.store.on(["overlay", "selected", "drawn"], () => this.update());
-    app.store.on(["language"], () => this.build());
+    app.store.on(['overlay', 'selected', 'drawn'], () => this.update());
+    app.store.on(['language'], () => this.build());
     new ResizeObserver(() => this.update()).observe(this.strip);
   }
 
@@ -35,7 +35,7 @@ export class Compare {
     const { overlay } = this.app.store.state;
     if (!overlay.on && !this.report) {
       try {
-        this.read(await ask("/api/report"));
+        this.read(await ask('/api/report'));
       } catch (error) {
         return complain(error);
       }
@@ -47,10 +47,14 @@ export class Compare {
   read(report) {
     this.report = report;
     this.scale = scaleOf([...report.total, ...report.own]);
-    const bad = report.total.filter((error, at) => /^(bad|culprit)$/.test(report.verdict[at]) && error !== null && error > 0);
+    const bad = report.total.filter(
+      (error, at) => /^(bad|culprit)$/.test(report.verdict[at]) && error !== null && error > 0,
+    );
     // Just below the least error that was judged bad: what the report calls bad is what lies beyond.
     const threshold = bad.length ? Math.min(...bad.map(Number)) * 0.999 : errorAt(this.scale, 0.5);
-    this.app.store.set({ overlay: { ...this.app.store.state.overlay, threshold, own: report.own.some((error) => error !== null) } });
+    this.app.store.set({
+      overlay: { ...this.app.store.state.overlay, threshold, own: report.own.some((error) => error !== null) },
+    });
     this.build();
   }
 
@@ -68,7 +72,11 @@ export class Compare {
     const { report } = this;
     if (!report) return [];
     const errors = this.errors();
-    return beyond(report.curve.map((at) => report.op[at]), report.curve.map((at) => errors[at]), this.app.store.state.overlay.threshold);
+    return beyond(
+      report.curve.map((at) => report.op[at]),
+      report.curve.map((at) => errors[at]),
+      this.app.store.state.overlay.threshold,
+    );
   }
 
   /** @param {1 | -1} step */
@@ -78,47 +86,95 @@ export class Compare {
     const { selected } = this.app.store.state;
     const at = selected ? found.indexOf(selected.id) : -1;
     const next = at < 0 ? (step > 0 ? 0 : found.length - 1) : (at + step + found.length) % found.length;
-    this.app.select({ model: 0, graph: "", id: found[next] });
+    this.app.select({ model: 0, graph: '', id: found[next] });
   }
 
   build() {
     const { report, app } = this;
     if (!report) return;
     const { metric, own } = app.store.state.overlay;
-    this.slider = h("input", { type: "range", min: "0", max: String(STEPS), step: "1", id: "threshold",
-      "aria-label": t("compare.threshold"), on: { input: () => this.slide() } });
-    this.value = h("output", { for: "threshold" });
-    this.above = h("p", { class: "hint", role: "status" });
-    this.limit = h("div", { class: "legend-limit" });
-    this.legend = h("div", { class: "legend", role: "img", "aria-label": t("compare.legend") }, this.limit);
-    fill(this.caption, t("compare.curve"));
+    this.slider = h('input', {
+      type: 'range',
+      min: '0',
+      max: String(STEPS),
+      step: '1',
+      id: 'threshold',
+      'aria-label': t('compare.threshold'),
+      on: { input: () => this.slide() },
+    });
+    this.value = h('output', { for: 'threshold' });
+    this.above = h('p', { class: 'hint', role: 'status' });
+    this.limit = h('div', { class: 'legend-limit' });
+    this.legend = h('div', { class: 'legend', role: 'img', 'aria-label': t('compare.legend') }, this.limit);
+    fill(this.caption, t('compare.curve'));
     const metrics = report.names;
-    const choose = (/** @type {boolean} */ choice) => app.store.set({ overlay: { ...app.store.state.overlay, own: choice } });
-    const radio = (/** @type {boolean} */ value, /** @type {string} */ text) => h("label", {}, h("input", { type: "radio", name: "error", checked: own === value, on: { change: () => choose(value) } }), text);
-    fill(this.panel, h("header", {}, icon("errors"), h("h2", { text: t("compare.title") }), button({ icon: "close", label: t("app.close"), class: "tool small" }, () => void this.toggle())),
+    const choose = (/** @type {boolean} */ choice) =>
+      app.store.set({ overlay: { ...app.store.state.overlay, own: choice } });
+    const radio = (/** @type {boolean} */ value, /** @type {string} */ text) =>
+      h(
+        'label',
+        {},
+        h('input', { type: 'radio', name: 'error', checked: own === value, on: { change: () => choose(value) } }),
+        text,
+      );
+    fill(
+      this.panel,
+      h(
+        'header',
+        {},
+        icon('errors'),
+        h('h2', { text: t('compare.title') }),
+        button({ icon: 'close', label: t('app.close'), class: 'tool small' }, () => void this.toggle()),
+      ),
       metrics.length > 0 && this.metrics(metrics, metric),
-      !metric && report.own.some((error) => error !== null) && h("fieldset", {}, h("legend", { class: "offscreen", text: t("compare.title") }), radio(true, t("compare.own")), radio(false, t("compare.total"))),
-      h("div", { class: "slider" }, h("label", { for: "threshold", text: t("compare.threshold") }), this.value), this.slider,
+      !metric &&
+        report.own.some((error) => error !== null) &&
+        h(
+          'fieldset',
+          {},
+          h('legend', { class: 'offscreen', text: t('compare.title') }),
+          radio(true, t('compare.own')),
+          radio(false, t('compare.total')),
+        ),
+      h('div', { class: 'slider' }, h('label', { for: 'threshold', text: t('compare.threshold') }), this.value),
+      this.slider,
       this.legend,
-      h("div", { class: "legend-ends" }, h("span", { text: `${t("compare.good")} ${short(this.scale?.low)}` }), h("span", { class: "nodata", text: t("compare.nodata") }), h("span", { text: `${short(this.scale?.high)} ${t("compare.bad")}` })),
-      h("div", { class: "culprits" }, this.above, button({ icon: "up", label: t("compare.previous") }, () => this.step(-1)), button({ icon: "down", label: t("compare.next") }, () => this.step(1))));
+      h(
+        'div',
+        { class: 'legend-ends' },
+        h('span', { text: `${t('compare.good')} ${short(this.scale?.low)}` }),
+        h('span', { class: 'nodata', text: t('compare.nodata') }),
+        h('span', { text: `${short(this.scale?.high)} ${t('compare.bad')}` }),
+      ),
+      h(
+        'div',
+        { class: 'culprits' },
+        this.above,
+        button({ icon: 'up', label: t('compare.previous') }, () => this.step(-1)),
+        button({ icon: 'down', label: t('compare.next') }, () => this.step(1)),
+      ),
+    );
     this.update();
   }
 
   /** @param {string[]} metrics @param {string} metric */
   metrics(metrics, metric) {
-    const words = [["", t("compare.distance")], ...metrics.map((name) => [name, name])];
-    const field = h("select", { id: "metric" }, ...words.map(([value, text]) => h("option", { value, text, selected: value === metric })));
-    field.addEventListener("change", () => {
+    const words = [['', t('compare.distance')], ...metrics.map((name) => [name, name])];
+    const field = h(
+      'select',
+      { id: 'metric' },
+      ...words.map(([value, text]) => h('option', { value, text, selected: value === metric })),
+    );
+    field.addEventListener('change', () => {
       const { store } = this.app;
       store.set({ overlay: { ...store.state.overlay, metric: field.value } });
       const { report } = this;
       this.scale = scaleOf(field.value || !report ? this.errors() : [...report.total, ...report.own]);
       store.set({ overlay: { ...store.state.overlay, threshold: errorAt(this.scale, 0.5) } });
       this.build();
-      document.getElementById("metric")?.focus();
+      document.getElementById('metric')?.focus();
     });
-    return h("div", { class: "slider" }, h("label", { for: "metric", text: t("compare.metric") }), field);
+    return h('div', { class: 'slider' }, h('label', { for: 'metric', text: t('compare.metric') }), field);
   }
 
   slide() {
@@ -129,14 +185,14 @@ export class Compare {
 
   update() {
     const { overlay, selected } = this.app.store.state;
-    const shown = overlay.on && this.report !== null && this.app.panes[0].key === "";
+    const shown = overlay.on && this.report !== null && this.app.panes[0].key === '';
     this.panel.hidden = !shown;
     this.strip.hidden = !shown;
-    this.strip.parentElement?.classList.toggle("with-curve", shown);
+    this.strip.parentElement?.classList.toggle('with-curve', shown);
     if (!this.report || !this.scale || !this.slider) return;
     const share = place(this.scale, overlay.threshold);
     this.slider.value = String(Math.round(share * STEPS));
-    this.slider.setAttribute("aria-valuetext", short(overlay.threshold));
+    this.slider.setAttribute('aria-valuetext', short(overlay.threshold));
     if (this.value) this.value.textContent = short(overlay.threshold);
     if (this.limit) this.limit.style.left = `${share * 100}%`;
     if (this.legend) this.legend.style.background = gradient(share);
@@ -145,9 +201,12 @@ export class Compare {
     if (!shown) return;
     const { report } = this;
     drawCurve(this.curve, {
-      ops: report.curve.map((at) => report.op[at]), errors: report.curve.map((at) => report.total[at]),
-      scale: scaleOf([...report.total, ...report.own]), threshold: overlay.metric ? 0 : overlay.threshold,
-      selected: selected?.model === 0 ? selected.id : -1, label: t("compare.curve"),
+      ops: report.curve.map((at) => report.op[at]),
+      errors: report.curve.map((at) => report.total[at]),
+      scale: scaleOf([...report.total, ...report.own]),
+      threshold: overlay.metric ? 0 : overlay.threshold,
+      selected: selected?.model === 0 ? selected.id : -1,
+      label: t('compare.curve'),
     });
   }
 
@@ -155,7 +214,7 @@ export class Compare {
     const all = this.report?.op.filter((op) => op >= 0).length ?? 0;
     const n = this.culprits().length;
     const value = short(this.app.store.state.overlay.threshold);
-    if (this.above) this.above.textContent = n ? t("compare.above", { n, all, value }) : t("compare.none", { value });
+    if (this.above) this.above.textContent = n ? t('compare.above', { n, all, value }) : t('compare.none', { value });
   }
 
   /** Colours of the operators: what is within the threshold stays below the middle of the scale. @param {boolean} shown */
@@ -173,7 +232,7 @@ export class Compare {
       colours[op] = diverge(share, limit);
       values.set(op, errors[at]);
     });
-    pane.mark({ colours, values: (id) => (values.has(id) ? short(values.get(id)) : "") });
+    pane.mark({ colours, values: (id) => (values.has(id) ? short(values.get(id)) : '') });
   }
 
   /** @param {MouseEvent} event */
@@ -183,12 +242,15 @@ export class Compare {
     const box = this.curve.getBoundingClientRect();
     const last = report.curve.length - 1;
     const at = Math.round(((event.clientY - box.top - 6) / Math.max(box.height - 12, 1)) * last);
-    this.app.select({ model: 0, graph: "", id: report.op[report.curve[Math.min(Math.max(at, 0), last)]] });
+    this.app.select({ model: 0, graph: '', id: report.op[report.curve[Math.min(Math.max(at, 0), last)]] });
   }
 }
 
 /** The colours as they are on the graph, for a threshold at this place. @param {number} limit */
 function gradient(limit) {
-  const stops = Array.from({ length: 41 }, (_, at) => `${scaleColour(diverge(at / 40, limit)).fill} ${(at * 2.5).toFixed(1)}%`);
-  return `linear-gradient(to right, ${stops.join(", ")})`;
+  const stops = Array.from(
+    { length: 41 },
+    (_, at) => `${scaleColour(diverge(at / 40, limit)).fill} ${(at * 2.5).toFixed(1)}%`,
+  );
+  return `linear-gradient(to right, ${stops.join(', ')})`;
 }

@@ -1,7 +1,7 @@
 /** The accumulated error by depth, drawn beside the graph: down is later, right is worse. */
 
-import { fill, svg } from "./dom.js";
-import { place } from "./scale.js";
+import { fill, svg } from './dom.js';
+import { place } from './scale.js';
 
 const WIDTH = 96;
 
@@ -32,7 +32,7 @@ export function worstPerStrip(places, strips) {
  * @param {object} data
  * @param {number[]} data.ops  in order of depth
  * @param {(number | null)[]} data.errors  of each
- * @param {import("./scale.js").Scale} data.scale
+ * @param {import('./scale.js').Scale} data.scale
  * @param {number} data.threshold
  * @param {number} data.selected  operator, or -1
  * @param {string} data.label
@@ -44,12 +44,19 @@ export function drawCurve(element, { ops, errors, scale, threshold, selected, la
   const y = (/** @type {number} */ at) => 6 + ((height - 12) * at) / Math.max(ops.length - 1, 1);
   const x = (/** @type {number} */ share) => 6 + share * (WIDTH - 12);
   const limit = place(scale, threshold);
-  const line = worst.map(({ at, place: share }, n) => `${n ? "L" : "M"}${x(share).toFixed(1)} ${y(at).toFixed(1)}`).join("");
+  const line = worst
+    .map(({ at, place: share }, n) => `${n ? 'L' : 'M'}${x(share).toFixed(1)} ${y(at).toFixed(1)}`)
+    .join('');
   const chosen = ops.indexOf(selected);
-  element.setAttribute("viewBox", `0 0 ${WIDTH} ${height}`);
-  element.setAttribute("aria-label", label);
-  fill(element, svg("line", { class: "curve-limit", x1: x(limit), x2: x(limit), y1: 0, y2: height }),
-    chosen >= 0 && svg("line", { class: "curve-here", x1: 0, x2: WIDTH, y1: y(chosen), y2: y(chosen) }),
-    svg("path", { class: "curve-line", d: line }),
-    ...worst.filter((one) => one.place > limit).map((one) => svg("circle", { class: "curve-bad", cx: x(one.place), cy: y(one.at), r: 2 })));
+  element.setAttribute('viewBox', `0 0 ${WIDTH} ${height}`);
+  element.setAttribute('aria-label', label);
+  fill(
+    element,
+    svg('line', { class: 'curve-limit', x1: x(limit), x2: x(limit), y1: 0, y2: height }),
+    chosen >= 0 && svg('line', { class: 'curve-here', x1: 0, x2: WIDTH, y1: y(chosen), y2: y(chosen) }),
+    svg('path', { class: 'curve-line', d: line }),
+    ...worst
+      .filter((one) => one.place > limit)
+      .map((one) => svg('circle', { class: 'curve-bad', cx: x(one.place), cy: y(one.at), r: 2 })),
+  );
 }

@@ -1,6 +1,6 @@
 /** Elements, made without markup: text from a model can only ever become text. */
 
-const SVG = "http://www.w3.org/2000/svg";
+const SVG = 'http://www.w3.org/2000/svg';
 
 /**
  * @typedef {Record<string, unknown> & {
@@ -42,9 +42,9 @@ export function svg(tag, props = {}, ...children) {
 function dress(element, props) {
   for (const [key, value] of Object.entries(props)) {
     if (value === undefined || value === null || value === false) continue;
-    if (key === "on") listen(element, /** @type {Record<string, (event: any) => void>} */ (value));
-    else if (key === "text") element.textContent = String(value);
-    else element.setAttribute(key, value === true ? "" : String(value));
+    if (key === 'on') listen(element, /** @type {Record<string, (event: any) => void>} */ (value));
+    else if (key === 'text') element.textContent = String(value);
+    else element.setAttribute(key, value === true ? '' : String(value));
   }
 }
 
@@ -67,7 +67,7 @@ export function put(element, ...children) {
  * @returns {(Node | string)[]}
  */
 export function said(text) {
-  return text.split("`").map((piece, at) => (at % 2 ? h("code", { text: piece }) : piece));
+  return text.split('`').map((piece, at) => (at % 2 ? h('code', { text: piece }) : piece));
 }
 
 /** Replaces what an element holds. @param {Element} element @param {...(Child | Child[])} children */
@@ -106,5 +106,5 @@ export function quietly(call, wait) {
 
 /** True while a key press belongs to a text field. @param {EventTarget | null} target */
 export function typing(target) {
-  return target instanceof HTMLElement && target.matches("input:not([type=checkbox], [type=range]), textarea, select");
+  return target instanceof HTMLElement && target.matches('input:not([type=checkbox], [type=range]), textarea, select');
 }

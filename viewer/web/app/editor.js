@@ -1,28 +1,35 @@
 /** The selection text: a text field over its own coloured copy, with the server's complaints underlined. */
 
-import { fill, h } from "./dom.js";
-import { t } from "./i18n.js";
-import { runs, tokens, unitsAt } from "./offsets.js";
+import { fill, h } from './dom.js';
+import { t } from './i18n.js';
+import { runs, tokens, unitsAt } from './offsets.js';
 
-/** @typedef {import("./types.js").Diagnostic} Diagnostic */
+/** @typedef {import('./types.js').Diagnostic} Diagnostic */
 
 export class Editor {
   /** @param {(text: string) => void} typed */
   constructor(typed) {
-    this.field = h("textarea", {
-      id: "selection-text", class: "editor-field", spellcheck: "false", autocomplete: "off", autocapitalize: "off",
-      rows: "2", "aria-label": t("cut.text"), placeholder: t("cut.text.hint"), "aria-describedby": "selection-problems",
+    this.field = h('textarea', {
+      id: 'selection-text',
+      class: 'editor-field',
+      spellcheck: 'false',
+      autocomplete: 'off',
+      autocapitalize: 'off',
+      rows: '2',
+      'aria-label': t('cut.text'),
+      placeholder: t('cut.text.hint'),
+      'aria-describedby': 'selection-problems',
     });
-    this.copy = h("pre", { class: "editor-copy", "aria-hidden": "true" });
-    this.element = h("div", { class: "editor" }, this.copy, this.field);
+    this.copy = h('pre', { class: 'editor-copy', 'aria-hidden': 'true' });
+    this.element = h('div', { class: 'editor' }, this.copy, this.field);
     /** @type {Diagnostic[]} */
     this.diagnostics = [];
-    this.field.addEventListener("input", () => {
+    this.field.addEventListener('input', () => {
       this.diagnostics = [];
       this.paint();
       typed(this.field.value);
     });
-    this.field.addEventListener("scroll", () => this.follow());
+    this.field.addEventListener('scroll', () => this.follow());
   }
 
   /**
@@ -33,22 +40,25 @@ export class Editor {
     // Never under the user's fingers: setting a value, even an equal one, may move the caret.
     if (this.field.value !== text) this.field.value = text;
     this.diagnostics = diagnostics;
-    this.field.setAttribute("aria-invalid", String(diagnostics.length > 0));
+    this.field.setAttribute('aria-invalid', String(diagnostics.length > 0));
     this.paint();
   }
 
   paint() {
     const text = this.field.value;
-    const errors = this.diagnostics.filter((one) => one.start !== null).map((one) => ({
-      start: unitsAt(text, one.start ?? 0), end: unitsAt(text, one.end ?? one.start ?? 0),
-    }));
+    const errors = this.diagnostics
+      .filter((one) => one.start !== null)
+      .map((one) => ({
+        start: unitsAt(text, one.start ?? 0),
+        end: unitsAt(text, one.end ?? one.start ?? 0),
+      }));
     const parts = runs(text, errors).flatMap(({ text: run, mark }) => {
-      const words = runs(run, tokens(run)).map((part) => h("span", { class: part.mark?.kind, text: part.text }));
-      return mark ? [h("span", { class: "wrong" }, ...words)] : words;
+      const words = runs(run, tokens(run)).map((part) => h('span', { class: part.mark?.kind, text: part.text }));
+      return mark ? [h('span', { class: 'wrong' }, ...words)] : words;
     });
     // A space at the end keeps the last, empty line as high as in the field.
-    fill(this.copy, ...parts, " ");
-    this.field.style.height = "auto";
+    fill(this.copy, ...parts, ' ');
+    this.field.style.height = 'auto';
     this.field.style.height = `${Math.min(this.field.scrollHeight + 2, 240)}px`;
     this.follow();
   }

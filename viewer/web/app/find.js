@@ -1,8 +1,8 @@
 /** Search inside the operator's details: marks every hit and steps through them one by one (row S6). */
 
-import { h } from "./dom.js";
-import { t } from "./i18n.js";
-import { button } from "./widgets.js";
+import { h } from './dom.js';
+import { t } from './i18n.js';
+import { button } from './widgets.js';
 
 /** Hits beyond this are counted but not marked: a long record would otherwise become thousands of elements. */
 const MARKED = 500;
@@ -14,15 +14,20 @@ export class Find {
     /** @type {HTMLElement[]} */
     this.marks = [];
     this.at = -1;
-    this.field = h("input", {
-      type: "search", class: "find-field", id: "find", spellcheck: "false", autocomplete: "off",
-      "aria-label": t("info.find"), placeholder: t("info.find"),
+    this.field = h('input', {
+      type: 'search',
+      class: 'find-field',
+      id: 'find',
+      spellcheck: 'false',
+      autocomplete: 'off',
+      'aria-label': t('info.find'),
+      placeholder: t('info.find'),
       on: { input: () => this.search(), keydown: (event) => this.key(event) },
     });
-    this.count = h("span", { class: "hit-count", role: "status" });
-    this.previous = button({ icon: "up", label: t("search.previous"), class: "tool small" }, () => this.step(-1));
-    this.next = button({ icon: "down", label: t("search.next"), class: "tool small" }, () => this.step(1));
-    this.element = h("div", { class: "find" }, this.field, this.count, this.previous, this.next);
+    this.count = h('span', { class: 'hit-count', role: 'status' });
+    this.previous = button({ icon: 'up', label: t('search.previous'), class: 'tool small' }, () => this.step(-1));
+    this.next = button({ icon: 'down', label: t('search.next'), class: 'tool small' }, () => this.step(1));
+    this.element = h('div', { class: 'find' }, this.field, this.count, this.previous, this.next);
     this.show();
   }
 
@@ -44,7 +49,7 @@ export class Find {
   unmark() {
     for (const mark of this.marks) {
       const parent = mark.parentNode;
-      mark.replaceWith(mark.textContent ?? "");
+      mark.replaceWith(mark.textContent ?? '');
       parent?.normalize();
     }
     this.marks = [];
@@ -54,28 +59,32 @@ export class Find {
   step(step) {
     const { marks } = this;
     if (!marks.length) return;
-    marks[this.at]?.classList.remove("current");
+    marks[this.at]?.classList.remove('current');
     this.at = (this.at + step + marks.length) % marks.length;
     const mark = marks[this.at];
-    mark.classList.add("current");
-    const section = mark.closest("details");
+    mark.classList.add('current');
+    const section = mark.closest('details');
     if (section) section.open = true;
-    mark.scrollIntoView({ block: "nearest" });
+    mark.scrollIntoView({ block: 'nearest' });
     this.show();
   }
 
   show() {
     const { marks } = this;
-    const none = this.field.value.trim() !== "" && !marks.length;
-    this.count.textContent = none ? t("info.find.none") : marks.length ? t("search.position", { at: this.at + 1, n: marks.length }) : "";
+    const none = this.field.value.trim() !== '' && !marks.length;
+    this.count.textContent = none
+      ? t('info.find.none')
+      : marks.length
+        ? t('search.position', { at: this.at + 1, n: marks.length })
+        : '';
     this.previous.disabled = this.next.disabled = !marks.length;
   }
 
   /** @param {KeyboardEvent} event */
   key(event) {
-    if (event.key === "Enter") this.step(event.shiftKey ? -1 : 1);
-    else if (event.key === "Escape" && this.field.value) {
-      this.field.value = "";
+    if (event.key === 'Enter') this.step(event.shiftKey ? -1 : 1);
+    else if (event.key === 'Escape' && this.field.value) {
+      this.field.value = '';
       this.search();
     } else return;
     event.preventDefault();
@@ -97,10 +106,14 @@ function markIn(node, needle, most) {
   /** @type {HTMLElement[]} */
   const marks = [];
   let rest = node;
-  for (let at = rest.data.toLowerCase().indexOf(needle); at >= 0 && marks.length < most; at = rest.data.toLowerCase().indexOf(needle)) {
+  for (
+    let at = rest.data.toLowerCase().indexOf(needle);
+    at >= 0 && marks.length < most;
+    at = rest.data.toLowerCase().indexOf(needle)
+  ) {
     const hit = rest.splitText(at);
     rest = hit.splitText(needle.length);
-    const mark = h("mark", { text: hit.data });
+    const mark = h('mark', { text: hit.data });
     hit.replaceWith(mark);
     marks.push(mark);
   }

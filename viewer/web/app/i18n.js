@@ -1,7 +1,7 @@
 /** The page's words, in English and in Chinese. */
 
-import { en } from "./words.en.js";
-import { zh } from "./words.zh.js";
+import { en } from './words.en.js';
+import { zh } from './words.zh.js';
 
 /** @typedef {keyof typeof en} Word */
 /** @typedef {"en" | "zh"} Language */
@@ -9,11 +9,11 @@ import { zh } from "./words.zh.js";
 /** @type {Record<Language, Record<Word, string>>} */
 const languages = { en, zh };
 /** @type {Language} */
-let current = "en";
+let current = 'en';
 
 /** @param {string} language  "zh", "zh-CN", "en" …; what is unknown becomes English */
 export function speak(language) {
-  current = language.toLowerCase().startsWith("zh") ? "zh" : "en";
+  current = language.toLowerCase().startsWith('zh') ? 'zh' : 'en';
   return current;
 }
 
@@ -40,6 +40,6 @@ export function format(text, values, locale) {
     const value = values[key];
     if (value === undefined) return whole;
     if (one !== undefined) return value === 1 ? one : many;
-    return typeof value === "number" ? value.toLocaleString(locale) : value;
+    return typeof value === 'number' ? value.toLocaleString(locale) : value;
   });
 }

@@ -1,27 +1,28 @@
 /** Keys that work anywhere on the page, but never while somebody types. Keys of the graph itself are the engine's. */
 
-import { openMenu } from "./actions.js";
-import { openHelp } from "./dialogs.js";
-import { typing } from "./dom.js";
-import { openExport } from "./export.js";
-import { t } from "./i18n.js";
-import { copy, notify } from "./widgets.js";
+import { openMenu } from './actions.js';
+import { openHelp } from './dialogs.js';
+import { typing } from './dom.js';
+import { openExport } from './export.js';
+import { t } from './i18n.js';
+import { copy, notify } from './widgets.js';
 
-/** @typedef {import("./app.js").App} App */
+/** @typedef {import('./app.js').App} App */
 
 /** @param {App} app @param {{focus: () => void}} search */
 export function listenToKeys(app, search) {
-  document.addEventListener("keydown", (event) => {
-    if (event.defaultPrevented || document.querySelector("dialog[open]")) return;
+  document.addEventListener('keydown', (event) => {
+    if (event.defaultPrevented || document.querySelector('dialog[open]')) return;
     if (typing(event.target)) return fromField(app, event);
-    if (withControl(app, event) || (!event.ctrlKey && !event.metaKey && !event.altKey && plain(app, search, event))) event.preventDefault();
+    if (withControl(app, event) || (!event.ctrlKey && !event.metaKey && !event.altKey && plain(app, search, event)))
+      event.preventDefault();
   });
 }
 
 /** @param {App} app @param {KeyboardEvent} event */
 function fromField(app, event) {
-  if (event.key === "Escape") app.focusGraph();
-  else if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) openExport(app);
+  if (event.key === 'Escape') app.focusGraph();
+  else if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) openExport(app);
   else return;
   event.preventDefault();
 }
@@ -31,9 +32,9 @@ function withControl(app, event) {
   if (!event.ctrlKey && !event.metaKey) return false;
   const { selected } = app.store.state;
   const key = event.key.toLowerCase();
-  if (key === "enter") openExport(app);
-  else if (key === "z") app.selecting.undo();
-  else if (key === "c" && selected && !getSelection()?.toString()) {
+  if (key === 'enter') openExport(app);
+  else if (key === 'z') app.selecting.undo();
+  else if (key === 'c' && selected && !getSelection()?.toString()) {
     const graph = app.loaded(selected.model, selected.graph);
     if (graph) void copy(graph.names[selected.id]);
   } else return false;
@@ -43,15 +44,16 @@ function withControl(app, event) {
 /** @param {App} app @param {{focus: () => void}} search @param {KeyboardEvent} event */
 function plain(app, search, event) {
   const { selected, overlay, hits } = app.store.state;
-  const chosen = (/** @type {(place: import("./types.js").Place) => void} */ use) => (selected ? use(selected) : notify(t("refuse.none")));
+  const chosen = (/** @type {(place: import('./types.js').Place) => void} */ use) =>
+    selected ? use(selected) : notify(t('refuse.none'));
   /** @type {Record<string, () => void>} */
   const keys = {
-    "/": () => search.focus(),
-    "?": () => openHelp(),
+    '/': () => search.focus(),
+    '?': () => openHelp(),
     s: () => chosen((place) => app.selecting.start(place, event.shiftKey)),
     e: () => chosen((place) => app.selecting.end(place, event.shiftKey)),
     x: () => app.selecting.clear(),
-    f: () => document.getElementById("find")?.focus(),
+    f: () => document.getElementById('find')?.focus(),
     m: () => chosen((place) => menuAt(app, place)),
     n: () => (overlay.on && !hits ? app.compare?.step(event.shiftKey ? -1 : 1) : app.stepHit(event.shiftKey ? -1 : 1)),
     contextmenu: () => chosen((place) => menuAt(app, place)),
@@ -62,7 +64,7 @@ function plain(app, search, event) {
   return run !== undefined;
 }
 
-/** @param {App} app @param {import("./types.js").Place} place */
+/** @param {App} app @param {import('./types.js').Place} place */
 function menuAt(app, place) {
   const box = app.paneOf(place.model)?.boxOf(place);
   openMenu(app, place, box ? box.x + box.w : innerWidth / 2, box ? box.y : innerHeight / 2);

@@ -17,6 +17,6 @@ export function recall(key) {
 
 /** @param {string} cookies @param {string} key */
 export function recallFrom(cookies, key) {
-  const found = cookies.split("; ").find((one) => one.startsWith(`subcut-${key}=`));
-  return found ? decodeURIComponent(found.slice(found.indexOf("=") + 1)) : "";
+  const found = cookies.split('; ').find((one) => one.startsWith(`subcut-${key}=`));
+  return found ? decodeURIComponent(found.slice(found.indexOf('=') + 1)) : '';
 }

@@ -39,7 +39,9 @@ export function runs(text, marks) {
 }
 
 const KEYWORDS = new Set(
-  "from to after before through avoiding around by plus minus within all op input freeze tap snap outward inward as let cut leaving".split(" "),
+  'from to after before through avoiding around by plus minus within all op input freeze tap snap outward inward as let cut leaving'.split(
+    ' ',
+  ),
 );
 
 /**
@@ -54,10 +56,10 @@ export function tokens(text) {
   for (let match = pattern.exec(text); match; match = pattern.exec(text)) {
     const word = match[0];
     const place = { start: match.index, end: match.index + word.length };
-    if (word[0] === "#") found.push({ ...place, kind: "comment" });
-    else if (word[0] === '"') found.push({ ...place, kind: "string" });
-    else if (word[0] === "%") found.push({ ...place, kind: "tensor" });
-    else if (KEYWORDS.has(word)) found.push({ ...place, kind: "keyword" });
+    if (word[0] === '#') found.push({ ...place, kind: 'comment' });
+    else if (word[0] === '"') found.push({ ...place, kind: 'string' });
+    else if (word[0] === '%') found.push({ ...place, kind: 'tensor' });
+    else if (KEYWORDS.has(word)) found.push({ ...place, kind: 'keyword' });
   }
   return found;
 }

@@ -1,20 +1,30 @@
 /** One graph on screen: folds it, has it laid out, draws it, and tells the app what the user points at. */
 
-import { openMenu, openScopeMenu } from "./actions.js";
-import { fill, h } from "./dom.js";
-import { t } from "./i18n.js";
-import { blue } from "./choice.js";
-import { edgeMarks } from "./edge-marks.js";
-import { keepInStep } from "./step.js";
-import { savePicture } from "./pictures.js";
-import { button, complain } from "./widgets.js";
-import { bodyScope, Canvas, defaultOpen, idOf, Layouter, locate, NODE, scopesAround, SearchIndex, visible } from "../engine/engine.js";
+import { openMenu, openScopeMenu } from './actions.js';
+import { fill, h } from './dom.js';
+import { t } from './i18n.js';
+import { choiceMarks, marked } from './marking.js';
+import { keepInStep } from './step.js';
+import { savePicture } from './pictures.js';
+import { button, complain } from './widgets.js';
+import {
+  bodyScope,
+  Canvas,
+  defaultOpen,
+  idOf,
+  Layouter,
+  locate,
+  NODE,
+  scopesAround,
+  SearchIndex,
+  visible,
+} from '../engine/engine.js';
 
-/** @typedef {import("../engine/engine.js").Graph} Graph */
-/** @typedef {import("../engine/types.js").View} View */
-/** @typedef {import("../engine/types.js").Layout} Layout */
-/** @typedef {import("../engine/types.js").Marks} Marks */
-/** @typedef {import("./types.js").Place} Place */
+/** @typedef {import('../engine/engine.js').Graph} Graph */
+/** @typedef {import('../engine/types.js').View} View */
+/** @typedef {import('../engine/types.js').Layout} Layout */
+/** @typedef {import('../engine/types.js').Marks} Marks */
+/** @typedef {import('./types.js').Place} Place */
 /** @typedef {"svg" | "png" | "view-svg" | "view-png" | "html"} Picture */
 
 /** Milliseconds after which a layout is said to be under way. */
@@ -23,11 +33,11 @@ const PATIENCE = 250;
 const IDLE = 300;
 
 export class Pane {
-  /** @param {import("./app.js").App} app @param {number} model @param {HTMLElement} stage */
+  /** @param {import('./app.js').App} app @param {number} model @param {HTMLElement} stage */
   constructor(app, model, stage) {
     this.app = app;
     this.model = model;
-    this.key = "";
+    this.key = '';
     /** @type {Graph} */
     this.graph = /** @type {any} */ (null);
     /** @type {SearchIndex} */
@@ -46,11 +56,18 @@ export class Pane {
     /** @type {{graph: Graph, ids: Map<string, number>} | null} */
     this.named = null;
     this.layouter = new Layouter();
-    this.host = h("div", { class: "pane-canvas" });
-    this.title = h("nav", { class: "pane-title", hidden: true });
-    this.tools = h("div", { class: "pane-tools", role: "toolbar" });
-    this.busy = h("div", { class: "pane-busy", role: "status", hidden: true });
-    this.element = h("div", { class: "pane", role: "group", "data-model": String(model) }, this.host, this.title, this.tools, this.busy);
+    this.host = h('div', { class: 'pane-canvas' });
+    this.title = h('nav', { class: 'pane-title', hidden: true });
+    this.tools = h('div', { class: 'pane-tools', role: 'toolbar' });
+    this.busy = h('div', { class: 'pane-busy', role: 'status', hidden: true });
+    this.element = h(
+      'div',
+      { class: 'pane', role: 'group', 'data-model': String(model) },
+      this.host,
+      this.title,
+      this.tools,
+      this.busy,
+    );
     stage.append(this.element);
     this.canvas = new Canvas(this.host);
     this.canvas.onSelect = (id) => this.selected(id);
@@ -58,8 +75,10 @@ export class Pane {
     this.canvas.onOpen = (scope) => void this.toggle(scope);
     this.canvas.onView = () => this.viewed();
     this.canvas.onKey = (event) => this.keyed(event);
-    this.stop = app.store.on(["language", "pair"], () => this.words());
-    this.element.addEventListener("focusin", () => { app.activeAt = app.panes.indexOf(this); });
+    this.stop = app.store.on(['language', 'pair'], () => this.words());
+    this.element.addEventListener('focusin', () => {
+      app.activeAt = app.panes.indexOf(this);
+    });
     this.words();
   }
 
@@ -74,22 +93,32 @@ export class Pane {
   }
 
   words() {
-    const label = t(this.model === 0 ? "stage.label" : "stage.second");
-    this.element.setAttribute("aria-label", label);
-    this.focusable.setAttribute("aria-label", label);
+    const label = t(this.model === 0 ? 'stage.label' : 'stage.second');
+    this.element.setAttribute('aria-label', label);
+    this.focusable.setAttribute('aria-label', label);
     this.canvas.words = {
-      start: t("picture.start"), end: t("picture.end"),
-      operators: (n) => t("app.operators", { n }), readers: (n) => t("picture.readers", { n }),
+      start: t('picture.start'),
+      end: t('picture.end'),
+      operators: (n) => t('app.operators', { n }),
+      readers: (n) => t('picture.readers', { n }),
     };
     this.canvas.invalidate();
-    this.tools.setAttribute("aria-label", t("stage.label"));
-    this.constantsButton = button({ icon: "constants", label: t("stage.constants"), pressed: this.constants }, () => void this.showConstants(!this.constants));
+    this.tools.setAttribute('aria-label', t('stage.label'));
+    this.constantsButton = button(
+      { icon: 'constants', label: t('stage.constants'), pressed: this.constants },
+      () => void this.showConstants(!this.constants),
+    );
     const scoped = this.graph && this.graph.scopes.paths.length > 1;
-    fill(this.tools,
-      button({ icon: "plus", label: t("stage.zoomin") }, () => this.canvas.zoomAt(1.25)), button({ icon: "minus", label: t("stage.zoomout") }, () => this.canvas.zoomAt(0.8)),
-      button({ icon: "fit", label: t("stage.fit") }, () => this.canvas.fit()), button({ icon: "top", label: t("stage.top") }, () => this.canvas.home()),
-      scoped && button({ icon: "fold", label: t("stage.fold") }, () => void this.foldAll()), scoped && button({ icon: "unfold", label: t("stage.unfold") }, () => void this.unfoldAll()),
-      this.constantsButton);
+    fill(
+      this.tools,
+      button({ icon: 'plus', label: t('stage.zoomin') }, () => this.canvas.zoomAt(1.25)),
+      button({ icon: 'minus', label: t('stage.zoomout') }, () => this.canvas.zoomAt(0.8)),
+      button({ icon: 'fit', label: t('stage.fit') }, () => this.canvas.fit()),
+      button({ icon: 'top', label: t('stage.top') }, () => this.canvas.home()),
+      scoped && button({ icon: 'fold', label: t('stage.fold') }, () => void this.foldAll()),
+      scoped && button({ icon: 'unfold', label: t('stage.unfold') }, () => void this.unfoldAll()),
+      this.constantsButton,
+    );
     this.showTitle();
   }
 
@@ -97,12 +126,21 @@ export class Pane {
   showTitle() {
     const { session, pair } = this.app.store.state;
     const model = session?.models[this.model];
-    this.title.hidden = this.key === "" && !pair;
-    this.title.setAttribute("aria-label", t("stage.path"));
-    const sides = { offline: t("app.side.offline"), other: t("app.side.other") };
+    this.title.hidden = this.key === '' && !pair;
+    this.title.setAttribute('aria-label', t('stage.path'));
+    const sides = { offline: t('app.side.offline'), other: t('app.side.other') };
     const side = sides[/** @type {keyof typeof sides} */ (model?.side)];
-    const root = this.key === "" ? h("span", { text: model?.name ?? "" }) : button({ text: t("stage.main"), class: "link" }, () => void this.app.showGraph(""));
-    fill(this.title, root, this.key !== "" && "›", this.key !== "" && h("span", { class: "mono", text: this.app.graphName(this.key) }), side && h("span", { class: "hint", text: side }));
+    const root =
+      this.key === ''
+        ? h('span', { text: model?.name ?? '' })
+        : button({ text: t('stage.main'), class: 'link' }, () => void this.app.showGraph(''));
+    fill(
+      this.title,
+      root,
+      this.key !== '' && '›',
+      this.key !== '' && h('span', { class: 'mono', text: this.app.graphName(this.key) }),
+      side && h('span', { class: 'hint', text: side }),
+    );
   }
 
   /** Shows another graph of the model: "" is the main one. @param {string} key */
@@ -123,7 +161,10 @@ export class Pane {
     this.canvas.home();
     // The texts that the first key will search, made while nobody waits.
     const { index } = this;
-    setTimeout(() => ["name", "type", "tensor"].forEach((kind) => index.of(/** @type {"name" | "type" | "tensor"} */ (kind))), IDLE);
+    setTimeout(
+      () => ['name', 'type', 'tensor'].forEach((kind) => index.of(/** @type {"name" | "type" | "tensor"} */ (kind))),
+      IDLE,
+    );
   }
 
   /** Takes the same graph anew, with the types that were found meanwhile. */
@@ -142,7 +183,9 @@ export class Pane {
     if (selected >= 0) return selected;
     if (!scene) return undefined;
     const height = size.height / viewport.zoom;
-    const node = scene.nodes.query(viewport.y, viewport.y + height, []).find((one) => scene.view.kind[one] === NODE.op && scene.layout.y[one] >= viewport.y);
+    const node = scene.nodes
+      .query(viewport.y, viewport.y + height, [])
+      .find((one) => scene.view.kind[one] === NODE.op && scene.layout.y[one] >= viewport.y);
     return node === undefined ? undefined : scene.view.id[node];
   }
 
@@ -153,7 +196,7 @@ export class Pane {
   async redraw(keep) {
     const view = visible(this.graph, { open: this.open, constants: this.constants, bodies: this.bodies });
     const waiting = setTimeout(() => {
-      this.busy.textContent = t("app.drawing", { n: view.count });
+      this.busy.textContent = t('app.drawing', { n: view.count });
       this.busy.hidden = false;
     }, PATIENCE);
     try {
@@ -162,7 +205,7 @@ export class Pane {
       this.layout = layout;
       this.canvas.setScene(view, layout, { keep });
     } catch (error) {
-      if (!(error instanceof DOMException && error.name === "AbortError")) throw error;
+      if (!(error instanceof DOMException && error.name === 'AbortError')) throw error;
     } finally {
       clearTimeout(waiting);
       this.busy.hidden = true;
@@ -179,7 +222,7 @@ export class Pane {
   placeOf(id) {
     if (!this.view) return { model: this.model, graph: this.key, id };
     const { key, op } = locate(this.view, id);
-    return { model: this.model, graph: key === "" ? this.key : key, id: op };
+    return { model: this.model, graph: key === '' ? this.key : key, id: op };
   }
 
   /** The number that an operator is drawn under, or -1. @param {Place} place */
@@ -242,7 +285,7 @@ export class Pane {
 
   /** @param {KeyboardEvent} event @returns {boolean} whether the key is dealt with */
   keyed(event) {
-    if (event.key === "Escape") this.app.store.set({ hits: null });
+    if (event.key === 'Escape') this.app.store.set({ hits: null });
     return false;
   }
 
@@ -299,24 +342,16 @@ export class Pane {
   /** @param {boolean} shown */
   async showConstants(shown) {
     this.constants = shown;
-    this.constantsButton?.setAttribute("aria-pressed", String(shown));
+    this.constantsButton?.setAttribute('aria-pressed', String(shown));
     await this.redraw(this.keep());
   }
 
-  /** @param {import("./choice.js").Choice} choice */
+  /** @param {import('./choice.js').Choice} choice */
   markChoice(choice) {
-    if (!this.graph) return;
-    // What was pointed at is blue at once; what is typed keeps its last meaning until the next is known.
-    const known = choice.state === "ok" || (choice.state === "asking" && choice.leads === "text");
-    const chosen = known ? choice.chosen : null;
-    const here = (chosen?.graph ?? choice.graph) === this.key;
-    if (!here) return this.mark({ between: null, starts: [], ends: [], edges: null });
-    const between = chosen ? marked(this.ids, chosen.ops) : widened(blue(this.graph, choice), this.ids);
-    const edges = choice.state === "ok" ? edgeMarks(this.graph, choice.chosen) : null;
-    this.mark({ between, starts: choice.starts, ends: choice.ends, edges });
+    if (this.graph) this.mark(choiceMarks(this, choice));
   }
 
-  /** Shows the choice made in another pane. @param {Pane} other @param {import("./choice.js").Choice} choice */
+  /** Shows the choice made in another pane. @param {Pane} other @param {import('./choice.js').Choice} choice */
   mirrorChoice(other, choice) {
     const ops = choice.chosen?.ops ?? [];
     const ids = ops.map((op) => this.counterpart(other.graph, op)).filter((id) => id >= 0);
@@ -351,19 +386,4 @@ export class Pane {
     this.canvas.destroy();
     this.element.remove();
   }
-}
-
-/** @param {number} count @param {number[]} ids */
-function marked(count, ids) {
-  const marks = new Uint8Array(count);
-  for (const id of ids) marks[id] = 1;
-  return marks;
-}
-
-/** @param {Uint8Array | null} marks @param {number} count */
-function widened(marks, count) {
-  if (!marks || marks.length >= count) return marks;
-  const wide = new Uint8Array(count);
-  wide.set(marks);
-  return wide;
 }

@@ -1,20 +1,20 @@
 /** Saves what a pane shows: as SVG, as PNG, or as a page that needs no server. */
 
-import { standalone, toPng, toSvg } from "../engine/engine.js";
-import { ask } from "./api.js";
-import { h } from "./dom.js";
-import { language, t } from "./i18n.js";
+import { standalone, toPng, toSvg } from '../engine/engine.js';
+import { ask } from './api.js';
+import { h } from './dom.js';
+import { language, t } from './i18n.js';
 
-/** @typedef {import("./pane.js").Pane} Pane */
-/** @typedef {import("./pane.js").Picture} Picture */
-/** @typedef {import("./types.js").OpInfo} OpInfo */
+/** @typedef {import('./pane.js').Pane} Pane */
+/** @typedef {import('./pane.js').Picture} Picture */
+/** @typedef {import('./types.js').OpInfo} OpInfo */
 
 /** Operators up to which the server is asked for the parameters of each: a page has them all, or the structure alone. */
 const ASKED = 600;
 /** Questions at a time. */
 const AT_ONCE = 6;
 
-const ENDINGS = { svg: ".svg", png: ".png", "view-svg": "-view.svg", "view-png": "-view.png", html: ".html" };
+const ENDINGS = { svg: '.svg', png: '.png', 'view-svg': '-view.svg', 'view-png': '-view.png', html: '.html' };
 
 /**
  * @param {Pane} pane
@@ -23,23 +23,23 @@ const ENDINGS = { svg: ".svg", png: ".png", "view-svg": "-view.svg", "view-png":
  * @returns {Promise<string>} the file's name
  */
 export async function savePicture(pane, what, name) {
-  const file = `${name.replace(/[^\p{L}\p{N}._-]+/gu, "_")}${ENDINGS[what]}`;
+  const file = `${name.replace(/[^\p{L}\p{N}._-]+/gu, '_')}${ENDINGS[what]}`;
   download(await made(pane, what, name), file);
   return file;
 }
 
 /** @param {Pane} pane @param {Picture} what @param {string} title @returns {Promise<Blob>} */
 async function made(pane, what, title) {
-  const whole = !what.startsWith("view");
-  if (what === "png" || what === "view-png") return toPng(pane.canvas, { whole });
-  if (what === "html") return new Blob([await page(pane, title)], { type: "text/html" });
-  return new Blob([toSvg(pane.canvas, { whole, title })], { type: "image/svg+xml" });
+  const whole = !what.startsWith('view');
+  if (what === 'png' || what === 'view-png') return toPng(pane.canvas, { whole });
+  if (what === 'html') return new Blob([await page(pane, title)], { type: 'text/html' });
+  return new Blob([toSvg(pane.canvas, { whole, title })], { type: 'image/svg+xml' });
 }
 
 /** @param {Blob} blob @param {string} file */
 function download(blob, file) {
   const url = URL.createObjectURL(blob);
-  const link = h("a", { href: url, download: file });
+  const link = h('a', { href: url, download: file });
   link.click();
   // The download has begun by then; the browser keeps what it needs.
   setTimeout(() => URL.revokeObjectURL(url), 10_000);
@@ -49,12 +49,22 @@ function download(blob, file) {
 async function page(pane, title) {
   const bodies = Object.fromEntries([...pane.bodies].map(([key, graph]) => [key, graph.columns]));
   return standalone({
-    title, columns: pane.graph.columns, bodies, open: [...pane.open], constants: pane.constants, marks: pane.marks,
-    info: await infoOf(pane), language: language() === "zh" ? "zh-CN" : "en",
-    theme: document.documentElement.dataset.theme === "dark" ? "dark" : "light",
+    title,
+    columns: pane.graph.columns,
+    bodies,
+    open: [...pane.open],
+    constants: pane.constants,
+    marks: pane.marks,
+    info: await infoOf(pane),
+    language: language() === 'zh' ? 'zh-CN' : 'en',
+    theme: document.documentElement.dataset.theme === 'dark' ? 'dark' : 'light',
     words: {
-      search: t("search.short"), theme: t("settings.theme"), inputs: t("info.inputs"), readers: t("info.outputs"),
-      none: t("info.empty"), hits: t("search.next"),
+      search: t('search.short'),
+      theme: t('settings.theme'),
+      inputs: t('info.inputs'),
+      readers: t('info.outputs'),
+      none: t('info.empty'),
+      hits: t('search.next'),
     },
   });
 }
@@ -74,7 +84,7 @@ async function infoOf(pane) {
     while (next < count) {
       const op = next++;
       /** @type {OpInfo} */
-      const info = await ask("/api/op", { model: pane.model, graph: pane.key, op });
+      const info = await ask('/api/op', { model: pane.model, graph: pane.key, op });
       found[op] = sectionsOf(info);
     }
   };
@@ -84,14 +94,14 @@ async function infoOf(pane) {
 
 /** @param {OpInfo} info @returns {{title: string, rows: [string, string][]}[]} */
 function sectionsOf(info) {
-  const errors = Object.entries(info.report ?? {}).filter(([, value]) => value !== null && value !== "");
+  const errors = Object.entries(info.report ?? {}).filter(([, value]) => value !== null && value !== '');
   /** @type {{title: string, rows: [string, string][]}[]} */
   const sections = [
-    { title: t("info.attributes"), rows: info.attributes.map(({ name, text }) => [name, text]) },
-    { title: t("info.inputs"), rows: info.operands.map(({ tensor, type }) => [tensor, type]) },
-    { title: t("info.outputs"), rows: info.results.map(({ tensor, type }) => [tensor, type]) },
-    { title: t("info.offline"), rows: (info.offline?.rows ?? []).map(({ tensor, reason }) => [tensor, reason]) },
-    { title: t("info.report"), rows: errors.map(([name, value]) => [name, String(value)]) },
+    { title: t('info.attributes'), rows: info.attributes.map(({ name, text }) => [name, text]) },
+    { title: t('info.inputs'), rows: info.operands.map(({ tensor, type }) => [tensor, type]) },
+    { title: t('info.outputs'), rows: info.results.map(({ tensor, type }) => [tensor, type]) },
+    { title: t('info.offline'), rows: (info.offline?.rows ?? []).map(({ tensor, reason }) => [tensor, reason]) },
+    { title: t('info.report'), rows: errors.map(([name, value]) => [name, String(value)]) },
   ];
   return sections.filter(({ rows }) => rows.length > 0);
 }

@@ -1,8 +1,8 @@
 /** What a search shows, as rows: the selection it is, then types, operators, tensors and attributes, with their headings. */
 
-import { looksLikeSelection, search } from "./search.js";
+import { looksLikeSelection, search } from './search.js';
 
-/** @typedef {import("./search.js").Query} Query */
+/** @typedef {import('./search.js').Query} Query */
 /**
  * @typedef {object} Row
  * @property {"select" | "head" | "type" | "op" | "tensor" | "attr"} kind
@@ -24,10 +24,10 @@ export class Rows {
 
   /** @param {number} at @returns {Row | undefined} */
   at(at) {
-    if (at < this.selection) return at === 0 ? { kind: "select", at: this.selected } : undefined;
+    if (at < this.selection) return at === 0 ? { kind: 'select', at: this.selected } : undefined;
     let rest = at - this.selection;
     for (const [kind, places] of this.groups) {
-      if (rest === 0) return { kind: "head", at: places.length, group: kind };
+      if (rest === 0) return { kind: 'head', at: places.length, group: kind };
       if (rest <= places.length) return { kind, at: places[rest - 1] };
       rest -= places.length + 1;
     }
@@ -36,7 +36,7 @@ export class Rows {
 
   /** Where a hit is, or -1. @param {Row} row */
   find(row) {
-    if (row.kind === "select") return this.selection - 1;
+    if (row.kind === 'select') return this.selection - 1;
     let first = this.selection + 1;
     for (const [kind, places] of this.groups) {
       const found = kind === row.kind ? places.indexOf(row.at) : -1;
@@ -53,7 +53,7 @@ export class Rows {
 }
 
 /**
- * @param {import("../engine/engine.js").SearchIndex} index
+ * @param {import('../engine/engine.js').SearchIndex} index
  * @param {Query} query
  * @param {{ops: number[], text: string} | null} selection  what the server says the text selects
  * @param {number[]} byAttribute  operators that the server found by their attributes
@@ -62,15 +62,20 @@ export class Rows {
 export function rowsOf(index, query, selection, byAttribute) {
   const found = search(index, query);
   /** @type {[Group, number[]][]} */
-  const groups = [["op", found.ops], ["type", found.types], ["tensor", found.tensors], ["attr", byAttribute]];
+  const groups = [
+    ['op', found.ops],
+    ['type', found.types],
+    ['tensor', found.tensors],
+    ['attr', byAttribute],
+  ];
   // Who types the whole name of a type means all of them more often than a name that contains it.
   if (found.types.length && exactType(index, query)) [groups[0], groups[1]] = [groups[1], groups[0]];
   return new Rows(selection !== null, selection?.ops.length ?? 0, groups);
 }
 
-/** @param {import("../engine/engine.js").SearchIndex} index @param {Query} query */
+/** @param {import('../engine/engine.js').SearchIndex} index @param {Query} query */
 function exactType(index, query) {
-  return query.kind === "type" || index.graph.columns.types.words.some((word) => word.toLowerCase() === query.needle);
+  return query.kind === 'type' || index.graph.columns.types.words.some((word) => word.toLowerCase() === query.needle);
 }
 
 /**
@@ -90,6 +95,7 @@ export function firstChoice(rows, query) {
  * @param {1 | -1} step
  */
 export function neighbour(rows, at, step) {
-  for (let next = at + step; next >= 0 && next < rows.length; next += step) if (rows.at(next)?.kind !== "head") return next;
+  for (let next = at + step; next >= 0 && next < rows.length; next += step)
+    if (rows.at(next)?.kind !== 'head') return next;
   return at;
 }

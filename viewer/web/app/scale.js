@@ -40,10 +40,10 @@ export function errorAt(scale, share) {
 
 /** A number as short as can be read: `0.0012`, `3.4e-7`, `12`. @param {number | null | undefined} value */
 export function short(value) {
-  if (value === null || value === undefined || Number.isNaN(value)) return "–";
-  if (!Number.isFinite(value)) return value > 0 ? "∞" : "−∞";
+  if (value === null || value === undefined || Number.isNaN(value)) return '–';
+  if (!Number.isFinite(value)) return value > 0 ? '∞' : '−∞';
   const size = Math.abs(value);
-  if (size !== 0 && (size < 1e-3 || size >= 1e5)) return value.toExponential(1).replace("e+", "e");
+  if (size !== 0 && (size < 1e-3 || size >= 1e5)) return value.toExponential(1).replace('e+', 'e');
   return String(Number(value.toPrecision(3)));
 }
 

@@ -1,16 +1,16 @@
 /** The one field for everything: it searches at every key, and takes a selection when the text is one. */
 
-import { Latest, Refusal } from "./api.js";
-import { fill, h, quietly } from "./dom.js";
-import { t } from "./i18n.js";
-import { icon } from "./icons.js";
-import { firstChoice, neighbour, Rows, rowsOf } from "./results.js";
-import { matched, readQuery } from "./search.js";
-import { VirtualList } from "./virtual.js";
-import { button, complain } from "./widgets.js";
+import { Latest, Refusal } from './api.js';
+import { fill, h, quietly } from './dom.js';
+import { t } from './i18n.js';
+import { icon } from './icons.js';
+import { firstChoice, neighbour, Rows, rowsOf } from './results.js';
+import { matched, readQuery } from './search.js';
+import { VirtualList } from './virtual.js';
+import { button, complain } from './widgets.js';
 
-/** @typedef {import("./results.js").Row} Row */
-/** @typedef {import("./app.js").App} App */
+/** @typedef {import('./results.js').Row} Row */
+/** @typedef {import('./app.js').App} App */
 
 const ROW = 30;
 /** Milliseconds without a key before the server is asked too. */
@@ -20,7 +20,7 @@ export class SearchField {
   /** @param {App} app */
   constructor(app) {
     this.app = app;
-    this.query = readQuery("");
+    this.query = readQuery('');
     /** @type {{ops: number[], text: string} | null} */
     this.selection = null;
     /** @type {number[]} */
@@ -32,30 +32,66 @@ export class SearchField {
     this.texts = new Latest();
     this.attributes = new Latest();
     this.askLater = quietly(() => void this.askServer(), PAUSE);
-    this.field = h("input", {
-      type: "text", id: "search", role: "combobox", "aria-expanded": "false", "aria-controls": "results",
-      "aria-autocomplete": "list", "aria-haspopup": "listbox", spellcheck: "false", autocomplete: "off", autocapitalize: "off",
-      "aria-label": t("search.label"), placeholder: t("search.placeholder"), "aria-keyshortcuts": "/",
-      on: { input: () => this.typed(), keydown: (event) => this.key(event), focus: () => this.open(), blur: () => this.leave() },
+    this.field = h('input', {
+      type: 'text',
+      id: 'search',
+      role: 'combobox',
+      'aria-expanded': 'false',
+      'aria-controls': 'results',
+      'aria-autocomplete': 'list',
+      'aria-haspopup': 'listbox',
+      spellcheck: 'false',
+      autocomplete: 'off',
+      autocapitalize: 'off',
+      'aria-label': t('search.label'),
+      placeholder: t('search.placeholder'),
+      'aria-keyshortcuts': '/',
+      on: {
+        input: () => this.typed(),
+        keydown: (event) => this.key(event),
+        focus: () => this.open(),
+        blur: () => this.leave(),
+      },
     });
     /** @type {VirtualList<Row>} */
-    this.list = new VirtualList({ height: ROW, draw: (row, at) => this.row(row, at), id: "results", label: t("search.results") });
-    this.note = h("p", { class: "results-note", role: "status" });
-    this.popup = h("div", { class: "results", hidden: true, on: { mousedown: (/** @type {Event} */ event) => event.preventDefault() } },
-      this.note, this.list.element);
-    this.count = h("span", { class: "hit-count", "aria-live": "polite" });
-    this.steps = h("span", { class: "hit-steps", hidden: true }, this.count,
-      button({ icon: "up", label: t("search.previous"), class: "tool small" }, () => app.stepHit(-1)),
-      button({ icon: "down", label: t("search.next"), class: "tool small" }, () => app.stepHit(1)),
-      button({ icon: "close", label: t("search.clear"), class: "tool small" }, () => this.clear()));
-    this.element = h("div", { class: "search", role: "search" }, icon("search"), this.field, this.steps, h("kbd", { class: "slash", text: "/" }), this.popup);
+    this.list = new VirtualList({
+      height: ROW,
+      draw: (row, at) => this.row(row, at),
+      id: 'results',
+      label: t('search.results'),
+    });
+    this.note = h('p', { class: 'results-note', role: 'status' });
+    this.popup = h(
+      'div',
+      { class: 'results', hidden: true, on: { mousedown: (/** @type {Event} */ event) => event.preventDefault() } },
+      this.note,
+      this.list.element,
+    );
+    this.count = h('span', { class: 'hit-count', 'aria-live': 'polite' });
+    this.steps = h(
+      'span',
+      { class: 'hit-steps', hidden: true },
+      this.count,
+      button({ icon: 'up', label: t('search.previous'), class: 'tool small' }, () => app.stepHit(-1)),
+      button({ icon: 'down', label: t('search.next'), class: 'tool small' }, () => app.stepHit(1)),
+      button({ icon: 'close', label: t('search.clear'), class: 'tool small' }, () => this.clear()),
+    );
+    this.element = h(
+      'div',
+      { class: 'search', role: 'search' },
+      icon('search'),
+      this.field,
+      this.steps,
+      h('kbd', { class: 'slash', text: '/' }),
+      this.popup,
+    );
   }
 
   /** What a search found is in step with the page. */
   update() {
     const { hits } = this.app.store.state;
     this.steps.hidden = !hits || hits.ids.length === 0;
-    if (hits) this.count.textContent = t("search.position", { at: hits.at + 1, n: hits.ids.length });
+    if (hits) this.count.textContent = t('search.position', { at: hits.at + 1, n: hits.ids.length });
   }
 
   focus() {
@@ -64,7 +100,7 @@ export class SearchField {
   }
 
   clear() {
-    this.field.value = "";
+    this.field.value = '';
     this.typed();
     this.close();
     this.app.store.set({ hits: null });
@@ -88,10 +124,15 @@ export class SearchField {
     const model = this.app.active.model;
     const graph = this.app.active.key;
     if (query.kind === null && model === 0) void this.askSelection(query.text);
-    if (query.kind !== null && query.kind !== "attr") return;
+    if (query.kind !== null && query.kind !== 'attr') return;
     if (query.needle.length < 2 || query.problem) return;
     try {
-      const answer = await this.attributes.ask("/api/search", { model, graph, query: query.needle, kinds: ["attribute"] });
+      const answer = await this.attributes.ask('/api/search', {
+        model,
+        graph,
+        query: query.needle,
+        kinds: ['attribute'],
+      });
       if (!answer || this.query !== query) return;
       const ids = /** @type {number[] | {ids?: number[], ops?: number[]}} */ (answer);
       this.byAttribute = Array.isArray(ids) ? ids : (ids.ids ?? ids.ops ?? []);
@@ -104,13 +145,13 @@ export class SearchField {
   /** @param {string} text */
   async askSelection(text) {
     try {
-      const answer = /** @type {any} */ (await this.texts.ask("/api/select", { text }));
+      const answer = /** @type {any} */ (await this.texts.ask('/api/select', { text }));
       if (!answer?.ok || this.query.text !== text || !answer.ops.length) return;
       this.selection = { ops: answer.ops, text: answer.text };
       this.show(true);
     } catch (error) {
       // What is no selection is a search; only a lost server is worth a word.
-      if (!(error instanceof Refusal) || error.code === "unreachable") complain(error);
+      if (!(error instanceof Refusal) || error.code === 'unreachable') complain(error);
     }
   }
 
@@ -134,24 +175,24 @@ export class SearchField {
   /** @param {Rows} rows */
   say(rows) {
     const { query } = this;
-    if (query.problem) this.note.textContent = t("search.badregex", { why: query.problem });
-    else if (!query.text) this.note.textContent = t("search.hint");
-    else if (!rows.length) this.note.textContent = t("search.none", { query: query.text });
-    else this.note.textContent = "";
-    this.note.hidden = this.note.textContent === "";
+    if (query.problem) this.note.textContent = t('search.badregex', { why: query.problem });
+    else if (!query.text) this.note.textContent = t('search.hint');
+    else if (!rows.length) this.note.textContent = t('search.none', { query: query.text });
+    else this.note.textContent = '';
+    this.note.hidden = this.note.textContent === '';
   }
 
   mark() {
     this.list.paint();
-    const id = this.active >= 0 ? `result-${this.active}` : "";
-    if (id) this.field.setAttribute("aria-activedescendant", id);
-    else this.field.removeAttribute("aria-activedescendant");
+    const id = this.active >= 0 ? `result-${this.active}` : '';
+    if (id) this.field.setAttribute('aria-activedescendant', id);
+    else this.field.removeAttribute('aria-activedescendant');
   }
 
   open() {
     if (!this.popup.hidden) return;
     this.popup.hidden = false;
-    this.field.setAttribute("aria-expanded", "true");
+    this.field.setAttribute('aria-expanded', 'true');
     this.show();
   }
 
@@ -162,22 +203,22 @@ export class SearchField {
 
   close() {
     this.popup.hidden = true;
-    this.field.setAttribute("aria-expanded", "false");
-    this.field.removeAttribute("aria-activedescendant");
+    this.field.setAttribute('aria-expanded', 'false');
+    this.field.removeAttribute('aria-activedescendant');
   }
 
   /** @param {KeyboardEvent} event */
   key(event) {
     if (event.isComposing) return;
     const { rows } = this;
-    if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+    if (event.key === 'ArrowDown' || event.key === 'ArrowUp') {
       this.open();
-      this.active = neighbour(rows, this.active, event.key === "ArrowDown" ? 1 : -1);
+      this.active = neighbour(rows, this.active, event.key === 'ArrowDown' ? 1 : -1);
       this.moved = true;
       this.list.reveal(this.active);
       this.mark();
-    } else if (event.key === "Enter") void this.enter(event.shiftKey);
-    else if (event.key === "Escape") {
+    } else if (event.key === 'Enter') void this.enter(event.shiftKey);
+    else if (event.key === 'Escape') {
       if (this.field.value) this.clear();
       else this.app.focusGraph();
     } else return;
@@ -207,21 +248,21 @@ export class SearchField {
     const { app } = this;
     const place = { model: app.active.model, graph: app.active.key };
     this.close();
-    if (row.kind === "select") {
+    if (row.kind === 'select') {
       void app.selecting.adopt(this.query.text).then(() => app.goToCut());
       return;
     }
     const ids = this.idsOf(row);
     if (!ids.length) return;
-    const target = row.kind === "type" ? ids[0] : this.idOf(row);
-    app.showHits(ids, target, row.kind === "type");
+    const target = row.kind === 'type' ? ids[0] : this.idOf(row);
+    app.showHits(ids, target, row.kind === 'type');
     app.select({ ...place, id: target });
     app.focusGraph();
   }
 
   /** @param {Row} row */
   idOf(row) {
-    if (row.kind !== "tensor") return row.at;
+    if (row.kind !== 'tensor') return row.at;
     const { tensors, edges } = this.app.active.graph.columns;
     const maker = tensors?.op[row.at] ?? -1;
     return maker >= 0 ? maker : (edges.to[edges.from.indexOf(maker)] ?? 0);
@@ -230,21 +271,35 @@ export class SearchField {
   /** All hits of the kind that was chosen, to step through. @param {Row} row */
   idsOf(row) {
     const { index } = this.app.active;
-    if (row.kind === "type") return index.ofType.get(row.at) ?? [];
-    if (row.kind === "select" || row.kind === "head") return [];
+    if (row.kind === 'type') return index.ofType.get(row.at) ?? [];
+    if (row.kind === 'select' || row.kind === 'head') return [];
     const places = this.rows.of(row.kind);
-    return row.kind === "tensor" ? [...new Set(places.map((at) => this.idOf({ kind: "tensor", at })))] : places;
+    return row.kind === 'tensor' ? [...new Set(places.map((at) => this.idOf({ kind: 'tensor', at })))] : places;
   }
 
   /** @param {Row} row @param {number} at @returns {HTMLElement} */
   row(row, at) {
-    if (row.kind === "head") {
-      const words = { type: t("search.group.type"), op: t("search.group.op"), tensor: t("search.group.tensor"), attr: t("search.group.attr") };
-      return h("div", { class: "result-head", role: "presentation" }, words[row.group ?? "op"], h("span", { class: "count", text: row.at.toLocaleString() }));
+    if (row.kind === 'head') {
+      const words = {
+        type: t('search.group.type'),
+        op: t('search.group.op'),
+        tensor: t('search.group.tensor'),
+        attr: t('search.group.attr'),
+      };
+      return h(
+        'div',
+        { class: 'result-head', role: 'presentation' },
+        words[row.group ?? 'op'],
+        h('span', { class: 'count', text: row.at.toLocaleString() }),
+      );
     }
-    const made = h("div", {
-      class: `result${at === this.active ? " active" : ""}`, role: "option", id: `result-${at}`,
-      "aria-selected": String(at === this.active), "aria-setsize": String(this.rows.length), "aria-posinset": String(at + 1),
+    const made = h('div', {
+      class: `result${at === this.active ? ' active' : ''}`,
+      role: 'option',
+      id: `result-${at}`,
+      'aria-selected': String(at === this.active),
+      'aria-setsize': String(this.rows.length),
+      'aria-posinset': String(at + 1),
       on: { click: () => this.choose(row), mousemove: () => this.point(at) },
     });
     fill(made, ...this.words(row));
@@ -262,26 +317,47 @@ export class SearchField {
   /** @param {Row} row @returns {(Node | string | null)[]} */
   words(row) {
     const { graph, index } = this.app.active;
-    if (row.kind === "select") {
-      return [icon("select"), h("span", { class: "result-name" }, t("search.select", { n: row.at })),
-        h("span", { class: "result-type", text: t("search.select.hint") })];
+    if (row.kind === 'select') {
+      return [
+        icon('select'),
+        h('span', { class: 'result-name' }, t('search.select', { n: row.at })),
+        h('span', { class: 'result-type', text: t('search.select.hint') }),
+      ];
     }
-    if (row.kind === "type") {
+    if (row.kind === 'type') {
       const word = graph.columns.types.words[row.at];
-      return [icon("type"), this.bold(word), h("span", { class: "result-type", text: t("search.type.count", { n: index.ofType.get(row.at)?.length ?? 0 }) })];
+      return [
+        icon('type'),
+        this.bold(word),
+        h('span', { class: 'result-type', text: t('search.type.count', { n: index.ofType.get(row.at)?.length ?? 0 }) }),
+      ];
     }
-    if (row.kind === "tensor") {
+    if (row.kind === 'tensor') {
       const maker = graph.columns.tensors?.op[row.at] ?? -1;
-      const of = maker >= 0 ? t("search.of", { op: graph.names[maker] }) : t("info.graphinput");
-      return [icon("tensor"), this.bold(graph.columns.tensors?.names[row.at] ?? ""), h("span", { class: "result-type", text: of })];
+      const of = maker >= 0 ? t('search.of', { op: graph.names[maker] }) : t('info.graphinput');
+      return [
+        icon('tensor'),
+        this.bold(graph.columns.tensors?.names[row.at] ?? ''),
+        h('span', { class: 'result-type', text: of }),
+      ];
     }
-    return [icon(row.kind === "attr" ? "attr" : "op"), this.bold(graph.names[row.at]), h("span", { class: "result-type", text: graph.typeName(row.at) })];
+    return [
+      icon(row.kind === 'attr' ? 'attr' : 'op'),
+      this.bold(graph.names[row.at]),
+      h('span', { class: 'result-type', text: graph.typeName(row.at) }),
+    ];
   }
 
   /** @param {string} name */
   bold(name) {
     const part = matched(name, this.query);
-    if (!part) return h("span", { class: "result-name", title: name, text: name });
-    return h("span", { class: "result-name", title: name }, name.slice(0, part[0]), h("b", { text: name.slice(part[0], part[1]) }), name.slice(part[1]));
+    if (!part) return h('span', { class: 'result-name', title: name, text: name });
+    return h(
+      'span',
+      { class: 'result-name', title: name },
+      name.slice(0, part[0]),
+      h('b', { text: name.slice(part[0], part[1]) }),
+      name.slice(part[1]),
+    );
   }
 }

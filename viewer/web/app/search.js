@@ -9,7 +9,7 @@
  * @property {RegExp | null} regex
  * @property {string} problem  why a regular expression cannot be read
  */
-/** @typedef {import("../engine/engine.js").SearchIndex} SearchIndex */
+/** @typedef {import('../engine/engine.js').SearchIndex} SearchIndex */
 /**
  * @typedef {object} Found
  * @property {number[]} ops  best first
@@ -20,7 +20,11 @@
 /** Tensors that are listed below the operators; `tensor:` lists them all. */
 const MOST_TENSORS = 2000;
 const PREFIXES = /** @type {Record<string, Kind>} */ ({
-  name: "op", op: "op", type: "type", tensor: "tensor", attr: "attr",
+  name: 'op',
+  op: 'op',
+  type: 'type',
+  tensor: 'tensor',
+  attr: 'attr',
 });
 
 /**
@@ -34,18 +38,19 @@ export function readQuery(typed) {
   /** @type {Kind | null} */
   let kind = prefix ? (PREFIXES[prefix[1].toLowerCase()] ?? null) : null;
   let rest = kind && prefix ? prefix[2] : text;
-  if (!kind && rest.startsWith("%") && rest.length > 1) {
-    kind = "tensor";
+  if (!kind && rest.startsWith('%') && rest.length > 1) {
+    kind = 'tensor';
     rest = rest.slice(1);
   }
   const pattern = /^\/(.+)\/$/s.exec(rest);
-  if (!pattern) return { text, kind, needle: rest.toLowerCase(), regex: null, problem: "" };
+  if (!pattern) return { text, kind, needle: rest.toLowerCase(), regex: null, problem: '' };
   // A scope such as /model/ is a name too: only what looks like a pattern is one.
-  if (!/[\\^$.*+?()[\]{}|]/.test(pattern[1])) return { text, kind, needle: rest.toLowerCase(), regex: null, problem: "" };
+  if (!/[\\^$.*+?()[\]{}|]/.test(pattern[1]))
+    return { text, kind, needle: rest.toLowerCase(), regex: null, problem: '' };
   try {
-    return { text, kind, needle: "", regex: new RegExp(pattern[1], "i"), problem: "" };
+    return { text, kind, needle: '', regex: new RegExp(pattern[1], 'i'), problem: '' };
   } catch (error) {
-    return { text, kind, needle: "", regex: null, problem: error instanceof Error ? error.message : String(error) };
+    return { text, kind, needle: '', regex: null, problem: error instanceof Error ? error.message : String(error) };
   }
 }
 
@@ -87,11 +92,11 @@ function ranked(index, kind, query, most = Infinity) {
 export function search(index, query) {
   /** @type {Found} */
   const found = { ops: [], types: [], tensors: [] };
-  if (query.problem || (!query.needle && !query.regex) || query.kind === "attr") return found;
+  if (query.problem || (!query.needle && !query.regex) || query.kind === 'attr') return found;
   const wants = (/** @type {Kind} */ kind) => query.kind === null || query.kind === kind;
-  if (wants("type")) found.types = ranked(index, "type", query).filter((type) => index.ofType.has(type));
-  if (wants("op")) found.ops = storedLast(ranked(index, "name", query), index.graph.stored);
-  if (wants("tensor")) found.tensors = ranked(index, "tensor", query, query.kind === null ? MOST_TENSORS : Infinity);
+  if (wants('type')) found.types = ranked(index, 'type', query).filter((type) => index.ofType.has(type));
+  if (wants('op')) found.ops = storedLast(ranked(index, 'name', query), index.graph.stored);
+  if (wants('tensor')) found.tensors = ranked(index, 'tensor', query, query.kind === null ? MOST_TENSORS : Infinity);
   // A tensor that is called as the operator that makes it would be said twice.
   if (query.kind === null) found.tensors = found.tensors.filter((at) => !sameName(index, at));
   return found;
@@ -111,7 +116,7 @@ function sameName(index, tensor) {
   const { tensors, names } = index.graph.columns;
   const maker = tensors?.op[tensor] ?? -1;
   if (maker < 0) return false;
-  const name = tensors?.names[tensor] ?? "";
+  const name = tensors?.names[tensor] ?? '';
   const made = names[maker];
   if (name.length === made.length) return name === made;
   return name.charCodeAt(made.length) === COLON && name.startsWith(made);
@@ -138,5 +143,7 @@ export function matched(name, query) {
  * @param {string} text
  */
 export function looksLikeSelection(text) {
-  return /^(from|to|after|around|op|all)\b\s*\S|\s(to|plus|minus|within|through|avoiding|before|by)\s|^\(|^all$|[*?;]|^re"/.test(text.trim());
+  return /^(from|to|after|around|op|all)\b\s*\S|\s(to|plus|minus|within|through|avoiding|before|by)\s|^\(|^all$|[*?;]|^re"/.test(
+    text.trim(),
+  );
 }

@@ -1,13 +1,13 @@
 /** Choosing what to cut: pointing leads to a text, a text leads to operators, and the server is the only one who parses. */
 
-import { Latest, Refusal } from "./api.js";
-import { answered, nothing, point, refuseEnd, refuseStart, worded, write } from "./choice.js";
-import { quietly } from "./dom.js";
-import { t } from "./i18n.js";
-import { complain, notify } from "./widgets.js";
+import { Latest, Refusal } from './api.js';
+import { answered, nothing, point, refuseEnd, refuseStart, worded, write } from './choice.js';
+import { quietly } from './dom.js';
+import { t } from './i18n.js';
+import { complain, notify } from './widgets.js';
 
-/** @typedef {import("./choice.js").Choice} Choice */
-/** @typedef {import("./types.js").Place} Place */
+/** @typedef {import('./choice.js').Choice} Choice */
+/** @typedef {import('./types.js').Place} Place */
 
 /** Milliseconds without a key before a text is sent. */
 const PAUSE = 180;
@@ -15,7 +15,7 @@ const PAUSE = 180;
 const PAST = 100;
 
 export class Selecting {
-  /** @param {import("./app.js").App} app */
+  /** @param {import('./app.js').App} app */
   constructor(app) {
     this.app = app;
     this.questions = new Latest();
@@ -71,7 +71,7 @@ export class Selecting {
     const refused = graph && refuseEnd(graph, place.id, this.here(place).starts);
     if (!graph || !refused) return null;
     const names = { name: graph.names[place.id], start: graph.names[refused.other] };
-    return t(refused.why === "above" ? "refuse.end.above" : "refuse.end.apart", names);
+    return t(refused.why === 'above' ? 'refuse.end.above' : 'refuse.end.apart', names);
   }
 
   /** @param {Place} place @returns {string | null} */
@@ -80,7 +80,7 @@ export class Selecting {
     const refused = graph && refuseStart(graph, place.id, this.here(place).ends);
     if (!graph || !refused) return null;
     const names = { name: graph.names[place.id], end: graph.names[refused.other] };
-    return t(refused.why === "above" ? "refuse.start.below" : "refuse.start.apart", names);
+    return t(refused.why === 'above' ? 'refuse.start.below' : 'refuse.start.apart', names);
   }
 
   /** Whether trading places would make sense of a refused choice. @param {Place} place @param {"start" | "end"} role */
@@ -88,14 +88,14 @@ export class Selecting {
     const graph = this.app.loaded(0, place.graph);
     const { starts, ends } = this.here(place);
     if (!graph) return null;
-    const refused = role === "end" ? refuseEnd(graph, place.id, starts) : refuseStart(graph, place.id, ends);
-    return refused?.why === "above" ? refused.other : null;
+    const refused = role === 'end' ? refuseEnd(graph, place.id, starts) : refuseStart(graph, place.id, ends);
+    return refused?.why === 'above' ? refused.other : null;
   }
 
   /** @param {Place} place @param {"start" | "end"} role */
   swap(place, role) {
     const { starts, ends, graph } = this.here(place);
-    if (role === "end") this.point(graph, [place.id], [...starts]);
+    if (role === 'end') this.point(graph, [place.id], [...starts]);
     else this.point(graph, [...ends], [place.id]);
   }
 
@@ -103,21 +103,25 @@ export class Selecting {
   refuse(why, swap) {
     const { selected } = this.app.store.state;
     this.dismiss();
-    const can = selected && (this.swappable(selected, "end") ?? this.swappable(selected, "start")) !== null;
-    this.dismiss = notify(why, { kind: "bad", action: can ? { text: t("refuse.swap"), run: swap } : undefined });
+    const can = selected && (this.swappable(selected, 'end') ?? this.swappable(selected, 'start')) !== null;
+    this.dismiss = notify(why, { kind: 'bad', action: can ? { text: t('refuse.swap'), run: swap } : undefined });
   }
 
   /** Only the original can be cut. @param {Place} place */
   ours(place) {
     if (place.model === 0) return true;
-    notify(t("refuse.foreign"), { kind: "bad" });
+    notify(t('refuse.foreign'), { kind: 'bad' });
     return false;
   }
 
   /** @param {number} id */
   remove(id) {
     const { graph, starts, ends } = this.choice;
-    this.point(graph, starts.filter((other) => other !== id), ends.filter((other) => other !== id));
+    this.point(
+      graph,
+      starts.filter((other) => other !== id),
+      ends.filter((other) => other !== id),
+    );
   }
 
   clear() {
@@ -132,7 +136,7 @@ export class Selecting {
     this.questions.stop();
     const choice = past[past.length - 1];
     this.app.store.set({ past: past.slice(0, -1), choice });
-    if (choice.state === "asking") void this.read(choice.text);
+    if (choice.state === 'asking') void this.read(choice.text);
   }
 
   /**
@@ -151,7 +155,7 @@ export class Selecting {
   async word() {
     const { graph, starts, ends } = this.choice;
     try {
-      const answer = await this.questions.ask("/api/compose", { graph, starts, ends });
+      const answer = await this.questions.ask('/api/compose', { graph, starts, ends });
       if (!answer) return;
       this.become(worded(this.choice, /** @type {{text: string}} */ (answer).text));
       await this.read(this.choice.text);
@@ -178,7 +182,7 @@ export class Selecting {
   /** @param {string} text */
   async read(text) {
     try {
-      const answer = await this.questions.ask("/api/select", { text });
+      const answer = await this.questions.ask('/api/select', { text });
       if (answer) this.become(answered(this.choice, /** @type {any} */ (answer)));
     } catch (error) {
       this.failed(error);
@@ -187,7 +191,7 @@ export class Selecting {
 
   /** @param {unknown} error */
   failed(error) {
-    if (error instanceof Refusal && error.code !== "unreachable") {
+    if (error instanceof Refusal && error.code !== 'unreachable') {
       const said = { code: error.code, message: error.message, start: null, end: null, help: error.help };
       const diagnostics = error.diagnostics.length ? error.diagnostics : [said];
       this.become(answered(this.choice, { ok: false, diagnostics }));

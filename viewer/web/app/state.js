@@ -1,8 +1,8 @@
 /** What the page remembers, in one object; views listen to the keys that they show. */
 
-import { nothing } from "./choice.js";
+import { nothing } from './choice.js';
 
-/** @typedef {import("./types.js").Place} Place */
+/** @typedef {import('./types.js').Place} Place */
 /**
  * @typedef {object} Job  the one job of the server, as its events tell it
  * @property {"export" | "verify"} what
@@ -31,13 +31,13 @@ import { nothing } from "./choice.js";
  */
 /**
  * @typedef {object} State
- * @property {import("./types.js").Session | null} session
+ * @property {import('./types.js').Session | null} session
  * @property {string} language
  * @property {"auto" | "light" | "dark"} theme
  * @property {Place | null} selected
  * @property {Hits | null} hits
- * @property {import("./choice.js").Choice} choice
- * @property {import("./choice.js").Choice[]} past  choices to go back to
+ * @property {import('./choice.js').Choice} choice
+ * @property {import('./choice.js').Choice[]} past  choices to go back to
  * @property {Job | null} job
  * @property {boolean} connected
  * @property {Overlay} overlay
@@ -51,15 +51,15 @@ import { nothing } from "./choice.js";
 export function initial() {
   return {
     session: null,
-    language: "en",
-    theme: "auto",
+    language: 'en',
+    theme: 'auto',
     selected: null,
     hits: null,
     choice: nothing(),
     past: [],
     job: null,
     connected: true,
-    overlay: { on: false, metric: "", own: true, threshold: 0 },
+    overlay: { on: false, metric: '', own: true, threshold: 0 },
     pair: false,
     showCut: true,
     showInfo: true,

@@ -1,6 +1,6 @@
 /** Two graphs in step: where one is moved, the other shows the same operators at the same height. */
 
-/** @typedef {import("./pane.js").Pane} Pane */
+/** @typedef {import('./pane.js').Pane} Pane */
 
 /**
  * Moves the second pane after the first, which the user has moved.
@@ -14,7 +14,8 @@ export function keepInStep(moved, other) {
   const middle = viewport.y + size.height / viewport.zoom / 2;
   const { layout, view } = scene;
   const seen = scene.nodes.query(viewport.y, viewport.y + size.height / viewport.zoom, []);
-  const near = seen.filter((node) => view.id[node] >= 0 && view.kind[node] === 0)
+  const near = seen
+    .filter((node) => view.id[node] >= 0 && view.kind[node] === 0)
     .sort((one, two) => Math.abs(layout.y[one] - middle) - Math.abs(layout.y[two] - middle));
   for (const node of near) {
     const id = moved.placeOf(view.id[node]);

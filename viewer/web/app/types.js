@@ -15,7 +15,7 @@
  * @property {boolean} [typed]  false while the server looks for types that no file states
  * @property {string | NameQuestion} [question]
  */
-/** @typedef {import("../engine/types.js").Columns} Columns  a graph as the server sends it */
+/** @typedef {import('../engine/types.js').Columns} Columns  a graph as the server sends it */
 /** @typedef {{key: string, name: string}} Body */
 /** @typedef {{name: string, type: string, text: string}} Attribute */
 /** @typedef {{slot: string | number, tensor: string, type: string, producer: number, why?: string, stored?: boolean}} Operand */

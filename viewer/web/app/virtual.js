@@ -1,6 +1,6 @@
 /** A list of any length of which only the rows in view are elements. */
 
-import { h } from "./dom.js";
+import { h } from './dom.js';
 
 /** Rows beyond the edge, so that slow scrolling shows no gap. */
 const SPARE = 6;
@@ -19,9 +19,9 @@ export class VirtualList {
     this.draw = draw;
     /** @type {{length: number, at: (at: number) => R | undefined}} */
     this.rows = [];
-    this.inner = h("div", { class: "virtual-inner", role: "listbox", id, "aria-label": label });
-    this.element = h("div", { class: "virtual", tabindex: "-1" }, this.inner);
-    this.element.addEventListener("scroll", () => this.paint());
+    this.inner = h('div', { class: 'virtual-inner', role: 'listbox', id, 'aria-label': label });
+    this.element = h('div', { class: 'virtual', tabindex: '-1' }, this.inner);
+    this.element.addEventListener('scroll', () => this.paint());
   }
 
   /** @param {{length: number, at: (at: number) => R | undefined}} rows */

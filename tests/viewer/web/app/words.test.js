@@ -1,41 +1,43 @@
 // Both languages say everything, with the same values put in.
-import assert from "node:assert/strict";
-import { readdirSync, readFileSync } from "node:fs";
-import { test } from "node:test";
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { test } from 'node:test';
 
-import { format, speak, t } from "../../../../viewer/web/app/i18n.js";
-import { en } from "../../../../viewer/web/app/words.en.js";
-import { zh } from "../../../../viewer/web/app/words.zh.js";
+import { format, speak, t } from '../../../../viewer/web/app/i18n.js';
+import { en } from '../../../../viewer/web/app/words.en.js';
+import { zh } from '../../../../viewer/web/app/words.zh.js';
 
-const APP = new URL("../../../../viewer/web/app/", import.meta.url);
+const APP = new URL('../../../../viewer/web/app/', import.meta.url);
 
-test("English and Chinese have the same keys", () => {
+test('English and Chinese have the same keys', () => {
   assert.deepEqual(Object.keys(zh).sort(), Object.keys(en).sort());
 });
 
-test("a text has the same values in both languages", () => {
+test('a text has the same values in both languages', () => {
   const values = (text) => [...new Set([...text.matchAll(/\{(\w+)/g)].map((match) => match[1]))].sort();
   for (const key of Object.keys(en)) assert.deepEqual(values(zh[key]), values(en[key]), key);
 });
 
-test("every word is used, and every word that is used exists", () => {
-  const code = readdirSync(APP).filter((name) => name.endsWith(".js") && !name.startsWith("words."))
-    .map((name) => readFileSync(new URL(name, APP), "utf8")).join("\n")
-    + readFileSync(new URL("../main.js", APP), "utf8");
+test('every word is used, and every word that is used exists', () => {
+  const code =
+    readdirSync(APP)
+      .filter((name) => name.endsWith('.js') && !name.startsWith('words.'))
+      .map((name) => readFileSync(new URL(name, APP), 'utf8'))
+      .join('\n') + readFileSync(new URL('../main.js', APP), 'utf8');
   const unused = Object.keys(en).filter((key) => !code.includes(`"${key}"`) && !code.includes(`'${key}'`));
   assert.deepEqual(unused, []);
 });
 
-test("values are put in, with the word that fits the number", () => {
-  assert.equal(format("{n} {n#operator|operators}", { n: 1 }, "en"), "1 operator");
-  assert.equal(format("{n} {n#operator|operators}", { n: 12345 }, "en"), "12,345 operators");
-  assert.equal(format("{what} stays", {}, "en"), "{what} stays");
-  assert.equal(format("`{name}`", { name: "{n}<img>" }, "en"), "`{n}<img>`");
+test('values are put in, with the word that fits the number', () => {
+  assert.equal(format('{n} {n#operator|operators}', { n: 1 }, 'en'), '1 operator');
+  assert.equal(format('{n} {n#operator|operators}', { n: 12345 }, 'en'), '12,345 operators');
+  assert.equal(format('{what} stays', {}, 'en'), '{what} stays');
+  assert.equal(format('`{name}`', { name: '{n}<img>' }, 'en'), '`{n}<img>`');
 });
 
-test("what is unknown is English", () => {
-  assert.equal(speak("zh-TW"), "zh");
-  assert.equal(t("app.close"), "关闭");
-  assert.equal(speak("fr"), "en");
-  assert.equal(t("app.close"), "Close");
+test('what is unknown is English', () => {
+  assert.equal(speak('zh-TW'), 'zh');
+  assert.equal(t('app.close'), '关闭');
+  assert.equal(speak('fr'), 'en');
+  assert.equal(t('app.close'), 'Close');
 });
