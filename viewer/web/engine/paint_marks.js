@@ -89,11 +89,12 @@ function paintDot({ pen, scene, theme, left, top }, node) {
  * @param {boolean} start
  */
 function paintFlag({ pen, scene, theme, left, top }, node, word, start) {
-  const { x, y, h } = scene.layout;
+  const { x, y, w, h } = scene.layout;
   pen.font = `700 11px ${theme.font}`;
   const text = start ? `▼ ${word}` : `■ ${word}`;
   const width = pen.measureText(text).width + 16;
-  const flagX = x[node] - left - 8;
+  // Clear of the line, which runs through the middle.
+  const flagX = x[node] - left + Math.min(-8, w[node] / 2 - 14 - width);
   const flagY = start ? y[node] - top - 13 : y[node] - top + h[node] - 5;
   pen.fillStyle = theme.blue;
   pen.strokeStyle = theme.card;
