@@ -124,13 +124,14 @@ class DeviceHost:
         assert made["soc_version"] == "Ascend310"
         assert made.get("weight") == ("dump.caffemodel" if made["framework"] == "0" else None)
         listed = json.loads((place / "tensors.json").read_text())
-        shapes = [entry.rpartition(":") for entry in made["input_shape"].split(";")]
-        halves = made.get("input_fp16_nodes", "").split(";")
+        shapes = sorted(entry.rpartition(":")[2] for entry in made["input_shape"].split(";"))
+        assert shapes == sorted(",".join(map(str, entry["shape"])) for entry in listed["inputs"])
+        halves = [name for name in made.get("input_fp16_nodes", "").split(";") if name]
+        assert len(halves) == sum(entry["bin_type"] == "float16" for entry in listed["inputs"])
         feeds: dict[str, Any] = {}
-        for file, entry, (name, _, shape) in zip(given["input"].split(","), listed["inputs"], shapes, strict=True):
-            element: Any = np.float16 if name in halves else np.dtype(entry["type"])
-            sizes = [int(size) for size in shape.split(",") if size]
-            feeds[entry["name"]] = np.fromfile(place / file, element).reshape(sizes).astype(entry["type"])
+        for file, entry in zip(given["input"].split(","), listed["inputs"], strict=True):
+            array: Any = np.fromfile(place / file, entry["bin_type"])
+            feeds[entry["name"]] = array.reshape(entry["shape"]).astype(entry["type"])
         with tempfile.TemporaryDirectory() as folder:
             model = told_out(place / made["model"], [entry["name"] for entry in listed["outputs"]], made)
             outputs = emulated(model, feeds, Path(folder) / "made", self.fault).outputs
