@@ -93,14 +93,15 @@ class Questions:
         choose(shown, parsed(text, self.session.freezes), text)
         options = asked.inner("options")
         link = options.flag("link")
-        if link and shown.model.dialect.name != "onnx" and self.session.device is None:
+        device = self.session.device if options.flag("device", True) else None  # the answer to S2
+        if link and shown.model.dialect.name != "onnx" and device is None:
             raise user_error("cannot-link", "only the weights of an ONNX model can be linked to, and dump files")
         return Work(
             "export",
             shown.path,
             self.session.output,
             self.session.reading,
-            self.session.device,
+            device,
             text,
             infer=options.flag("infer", True),
             fold=options.flag("fold", True),

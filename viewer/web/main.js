@@ -6,7 +6,7 @@ import { Bar } from './app/bar.js';
 import { Compare } from './app/compare.js';
 import { CutPanel } from './app/cut.js';
 import { askName } from './app/dialogs.js';
-import { fill, h, part } from './app/dom.js';
+import { fill, h, part, said } from './app/dom.js';
 import { t } from './app/i18n.js';
 import { InfoPanel } from './app/info.js';
 import { listenToKeys } from './app/keys.js';
@@ -52,21 +52,29 @@ async function askQuestion(app, question) {
   const { session } = app.store.state;
   if (!goes && session) {
     app.panes[0].mark({ fused: [], dumped: null });
-    app.store.set({ session: { ...session, models: session.models.slice(0, 1), offline: false, question: undefined } });
+    if (app.store.state.pair) await app.togglePair();
+    app.store.set({
+      session: {
+        ...session,
+        models: session.models.filter(({ side }) => side !== 'offline'),
+        offline: false,
+        question: undefined,
+      },
+    });
   }
 }
 
 /** @param {unknown} error */
 function failed(error) {
-  const said = error instanceof Error ? error.message : String(error);
-  const text = said === 'unreachable' ? t('app.unreachable') : said;
+  const why = error instanceof Error ? error.message : String(error);
+  const text = why === 'unreachable' ? t('app.unreachable') : why;
   fill(
     part('stage'),
     h(
       'div',
       { class: 'failure', role: 'alert' },
       h('h2', { text: t('app.failed') }),
-      h('p', { text }),
+      h('p', {}, ...said(text)),
       button({ text: t('app.reload') }, () => location.reload()),
     ),
   );

@@ -1,6 +1,6 @@
 /** Small dialogs: settings, keys, pictures, and the question whether the offline model belongs to the original. */
 
-import { h } from './dom.js';
+import { h, said } from './dom.js';
 import { t } from './i18n.js';
 import { button, dialog, menu, notify } from './widgets.js';
 
@@ -122,20 +122,20 @@ export function openPictures(app, below) {
 export function askName(question) {
   return new Promise((resolve) => {
     let goes = true;
-    const said = typeof question === 'string' ? { text: question } : question;
+    const asked = typeof question === 'string' ? { text: question } : question;
     const box = dialog(
       t('question.title'),
       () => [
         h(
           'div',
           { class: 'dialog-body' },
-          h('p', { text: said.text }),
-          (said.recorded || said.original) &&
+          h('p', {}, ...said(asked.text)),
+          (asked.recorded || asked.original) &&
             h(
               'dl',
               { class: 'attributes' },
-              h('div', {}, h('dt', { text: t('question.recorded') }), h('dd', { text: said.recorded ?? '' })),
-              h('div', {}, h('dt', { text: t('question.original') }), h('dd', { text: said.original ?? '' })),
+              h('div', {}, h('dt', { text: t('question.recorded') }), h('dd', { text: asked.recorded ?? '' })),
+              h('div', {}, h('dt', { text: t('question.original') }), h('dd', { text: asked.original ?? '' })),
             ),
         ),
         h(

@@ -76,6 +76,7 @@ export function openExport(app) {
       infer: infer.box.checked,
       fold: fold.box.checked,
       verify: verify.box.checked,
+      device: Boolean(session.offline),
       ...(onnx ? { link: link.box.checked } : {}),
     };
     void startJob(app, 'export', options);

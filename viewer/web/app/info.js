@@ -1,7 +1,7 @@
 /** The panel on the right: everything about the chosen operator, in sections that fold (rows S3 and S6). */
 
 import { Latest } from './api.js';
-import { fill, h } from './dom.js';
+import { fill, h, said } from './dom.js';
 import { Find } from './find.js';
 import { t } from './i18n.js';
 import { sectionsOf } from './sections.js';
@@ -88,7 +88,7 @@ export class InfoPanel {
       fill(
         this.body,
         h('p', { class: 'hint', text: t('info.failed') }),
-        h('p', { class: 'problem-line', text: why === 'unreachable' ? t('app.unreachable') : why }),
+        h('p', { class: 'problem-line' }, ...said(why === 'unreachable' ? t('app.unreachable') : why)),
       );
     }
   }
@@ -148,7 +148,9 @@ export class InfoPanel {
       open: (/** @type {string} */ key) => void this.app.showGraph(key),
     };
     const problems = (info.problems ?? []).map((text) => h('p', { class: 'problem-line', text }));
-    this.sections = h('div', { class: 'sections' }, ...sectionsOf(info, ways).map((one) => this.section(one)));
+    const { session } = this.app.store.state;
+    const shown = session?.offline ? info : { ...info, offline: undefined };
+    this.sections = h('div', { class: 'sections' }, ...sectionsOf(shown, ways).map((one) => this.section(one)));
     fill(this.body, ...problems, this.sections);
     this.body.scrollTop = 0;
     this.tools.hidden = false;

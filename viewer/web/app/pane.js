@@ -151,7 +151,8 @@ export class Pane {
     this.index = new SearchIndex(graph);
     this.open = defaultOpen(graph);
     this.bodies = new Map();
-    const { fused = [], dumped } = graph.columns;
+    const offline = this.app.store.state.session?.offline;
+    const { fused, dumped } = offline ? graph.columns : { fused: [], dumped: [] };
     const has = dumped?.length ? new Uint8Array(graph.count) : null;
     for (const op of dumped ?? []) if (has) has[op] = 1;
     this.marks = { fused, dumped: has, selected: -1, hit: -1 };
