@@ -5,12 +5,16 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from subcut.compiler.cli import options, table
 from subcut.compiler.cli.progress import Bar
 from subcut.compiler.errors import user_error
+from subcut.compiler.storage.folder import MANIFEST
+from subcut.compiler.storage.interrupts import Interrupts
 
 if TYPE_CHECKING:
     from subcut.analysis.locate.dump import Found, Judged
@@ -48,9 +52,9 @@ def run(args: argparse.Namespace) -> int:
     settings.check()
     source = Source(Path(args.model), options.read_options(args), args.inputs, args.seed)
     folder: Path = args.output or Path("located")
-    ResultFolder(folder, force=args.force, sources=[source.path]).check()
+    ResultFolder(folder, force=args.force, sources=[source.path, *_read(device)]).check()
     quiet = args.quiet or args.json
-    with Bar(quiet, counts=True) as bar:
+    with _stoppable(), Bar(quiet, counts=True) as bar:
         found = locate_in_dump(
             source,
             device,
@@ -74,6 +78,24 @@ def _device(args: argparse.Namespace) -> TwinOptions:
         message = "an offline model alone does not say what the device computed"
         raise user_error("bad-arguments", message, help="give its dumps, or at least its answers: `--dump`, `--answer`")
     return device
+
+
+def _read(device: TwinOptions) -> list[Path]:
+    """What the device left; a place inside it for a folder, which is not to be replaced itself."""
+    given = [device.offline, device.dumps, device.quantised, device.golden, *device.fed, *device.answers]
+    paths = [path for path in given if isinstance(path, Path)]
+    return [path / MANIFEST if path.is_dir() else path for path in paths]
+
+
+@contextmanager
+def _stoppable() -> Generator[None]:
+    """A process that is asked to end removes its temporary folders first."""
+    interrupts = Interrupts()
+    interrupts.install()
+    try:
+        yield
+    finally:
+        interrupts.restore()
 
 
 def _told(found: Found, folder: Path) -> list[str]:
@@ -136,6 +158,13 @@ def _outputs(found: Found) -> list[str]:
 
 
 def _nothing(found: Found) -> list[str]:
+    from subcut.analysis.locate.dump.judging import UNKNOWN
+
     if found.random and any(row.value.name in found.inherited for row in found.outputs):
         return ["Nothing to locate: what can be judged is as it must be, and the rest follows from random numbers"]
+    left = sum(row.verdict == UNKNOWN for row in found.rows)
+    if left == len(found.rows):
+        return ["Nothing is known: no tensor could be judged"]
+    if left:
+        return [f"Nothing to locate in what was judged; {left} stored tensors were not"]
     return [f"Nothing to locate: every difference is what {found.precision} must cost"]

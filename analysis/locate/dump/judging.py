@@ -104,6 +104,7 @@ class Judge:
         own, limit = list[Distance](), list[Distance]()
         rounded: list[list[Array]] = []
         for place, value in enumerate(unit.outputs):
+            self.device.made(value, right[place])
             got = self.device.read(value)
             if got.shape != right[place].shape:
                 raise user_error(
@@ -116,7 +117,8 @@ class Judge:
                     break
                 while len(rounded) <= seed:
                     rounded.append(self._rounded(unit, feeds, len(rounded)))
-                least = self._limit(least, rounded[seed], place, right)
+                coarse = rounded[seed][place] if rounded[seed] else None
+                found, least = self._weighed(found, least, got, right[place], coarse)
             own.append(found)
             limit.append(least)
         return Tested(right, own, limit)
@@ -128,15 +130,20 @@ class Judge:
         except UserError:
             return []  # an operator that cannot stand alone
 
-    def _limit(self, known: Distance, rounded: Sequence[Array], place: int, right: Sequence[Array]) -> Distance:
-        """The larger of a known limit, and what a run in the precision says."""
-        if not rounded:
-            return FALLBACK
-        cost = distance(rounded[place], right[place])
+    def _weighed(
+        self, own: Distance, known: Distance, got: Array, right: Array, rounded: Array | None
+    ) -> tuple[Distance, Distance]:
+        """The own error, and its limit: the larger of a known one, and what a run in the precision says.
+
+        Where the precision itself overflows, or loses what is no number, a device that does the same is right.
+        """
+        if rounded is None:
+            return own, FALLBACK
+        cost = distance(rounded, right)
         if not cost.is_finite:
-            return FALLBACK
+            return min(own, distance(got, rounded), key=lambda one: one.euclidean), FALLBACK
         found = cost.times(self.factor, self.least)
-        return Distance(max(known.euclidean, found.euclidean), max(known.largest, found.largest))
+        return own, Distance(max(known.euclidean, found.euclidean), max(known.largest, found.largest))
 
     def feeds(self, unit: Unit) -> Feeds:
         """What the device fed a unit. Raises UserError where a stored tensor is none of it."""

@@ -6,7 +6,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -121,9 +121,13 @@ def locate_in_dump(
     """
     settings = settings or Settings()
     settings.check()
+    if device.golden is not None and not device.golden.is_dir():
+        raise user_error(
+            "bad-arguments", f"`{device.golden}` is no folder of ground truth", help="`subcut run` writes one"
+        )
     model = source.load()
     twin = attach(model, device)
-    with _truth(model, source, device, settings, announce or _nothing) as truth:
+    with _explained(twin), _truth(model, source, device, settings, announce or _nothing) as truth:
         locating = _Locating(model, twin, truth, settings, progress or _nothing_done)
         try:
             found = locating.run()
@@ -141,6 +145,16 @@ def _nothing(text: str) -> None:
 
 def _nothing_done(what: str, done: int, count: int) -> None:
     del what, done, count
+
+
+@contextmanager
+def _explained(twin: Twin) -> Generator[None]:
+    """To what goes wrong with the files of another model it is added that they are."""
+    try:
+        yield
+    except UserError as error:
+        told = [replace(one, help=[*one.help, *twin.warnings()]) for one in error.diagnostics]
+        raise UserError(told) from None
 
 
 @contextmanager
@@ -200,6 +214,9 @@ class _Locating:
             found.rows += self.judge.judge(unit)
         self.progress("operators judged", len(self.units), len(self.units))
         found.warnings = list(self._other_inputs())
+        unknown = sum(row.total is None for row in found.rows)
+        if unknown:
+            found.warnings.append(f"{unknown} of {len(found.rows)} stored tensors have no ground truth that fits")
         found.inherited = {v.name for v in _following(self.truth.random)}
         ends = set(self.model.main.outputs)
         found.outputs = [row for row in found.rows if row.value in ends or not row.value.uses]
@@ -218,12 +235,15 @@ class _Locating:
             if value not in self.borders.stored or right is None:
                 continue
             try:
-                apart = distance(self.device.read(value), right)
+                got = self.device.read(value)
             except UserError as error:
                 yield error.diagnostics[0].message
                 continue
-            if apart.euclidean > self.judge.factor * self.judge.least:
-                yield f"the device was fed another `%{value.name}` than the original: {apart.euclidean:.3g} apart"
+            other = f"the device was fed another `%{value.name}` than the original"
+            if got.shape != right.shape:
+                yield f"{other}: {got.shape}, and {right.shape}"
+            elif (apart := distance(got, right).euclidean) > self.judge.factor * self.judge.least:
+                yield f"{other}: {apart:.3g} apart"
 
     def _evidence(self, unit: Unit | None) -> Evidence | None:
         if unit is None:

@@ -75,9 +75,12 @@ class Rounding:
     def _rounded(self, array: Array) -> Array:
         if self._random is None or not is_real(array):
             return self.precision.rounded(array)
+        import numpy as np
+
         random: Any = self._random
         shift: Array = random.uniform(-0.25, 0.25, array.shape)
-        shifted: Array = (array * (1 + shift * self.precision.step)).astype(array.dtype)
+        with np.errstate(over="ignore"):
+            shifted: Array = (array * (1 + shift * self.precision.step)).astype(array.dtype)
         return self.precision.rounded(shifted)
 
     def _stored(self, op: Op, value: Value) -> Array:

@@ -16,6 +16,7 @@ from subcut.compiler.device.layouts import LayoutError
 from subcut.compiler.errors import SubcutError, UserError, user_error
 from subcut.compiler.ir.alignment import Row, Stored
 from subcut.compiler.ir.graph import Model, Op, Value
+from subcut.compiler.ir.types import TensorType
 from subcut.compiler.number_files import read_npy
 from subcut.compiler.storage.folder import MANIFEST
 from subcut.emulator.kinds import RANDOM, role
@@ -88,6 +89,16 @@ class DeviceTensors:
     def __init__(self, twin: Twin, truth: Truth) -> None:
         self.twin, self.truth = twin, truth
         self._last: tuple[Value, Array] | None = None
+        self._made: dict[Value, Array] = {}
+
+    def made(self, value: Value, right: Array) -> None:
+        """What the reference makes of a tensor: tells its shape and type where ground truth has none, or another's."""
+        import numpy as np
+
+        truth = self.truth.find(value)
+        if value not in self._made and (truth is None or truth.size != right.size):
+            self._made[value] = np.broadcast_to(right.dtype.type(), right.shape)
+            self._last = None
 
     def read(self, value: Value) -> Array:
         """The numbers of a stored tensor, as who made it stored them; what was fed, where that was not dumped.
@@ -102,7 +113,7 @@ class DeviceTensors:
             if right is None or value not in self.twin.model.dialect.feeds(self.twin.model):
                 raise _unusable(value, "nothing is stored of it")
             return right
-        array = self._fitted(row, right)
+        array = self._fitted(row)
         self._last = value, array
         return array
 
@@ -119,7 +130,7 @@ class DeviceTensors:
             place = None if has is None else has.inputs.get(slot)
             if place is not None:
                 own = replace(row, stored=Stored(newest.path, "input", place))
-                return Read(self._fitted(own, self.truth.find(value)), reader, between)
+                return Read(self._fitted(own), reader, between)
         return None
 
     def _reading(self, row: Row, readers: Mapping[Op, object]) -> Iterator[tuple[str, int, str]]:
@@ -134,20 +145,29 @@ class DeviceTensors:
                 elif edge == port:
                     yield name, slot, ""
 
-    def _fitted(self, row: Row, right: Array | None) -> Array:
-        """Raises UserError `not-aligned`."""
+    def _fitted(self, row: Row) -> Array:
+        """As the original's, where that is known; 16-bit floats as 32 where not. Raises UserError `not-aligned`."""
         try:
             array = read_numbers(row, self.twin.dumps)
         except (LayoutError, SubcutError) as error:
             raise _unusable(row.value, str(error)) from None
+        right = self.truth.find(row.value)
+        if right is None or right.size != array.size:  # ground truth of another batch says nothing of this shape
+            right = self._made.get(row.value)
         if right is None:
-            return array
+            return array if isinstance(type := row.value.type, TensorType) and type.element else _single(array)
         if array.shape != right.shape:
             if array.size != right.size or not row.reshaped:
                 raise _unusable(row.value, f"{array.shape} is stored, and {right.shape} is right")
             whole: Any = array
             array = whole.reshape(right.shape)
         return array if array.dtype == right.dtype else array.astype(right.dtype)
+
+
+def _single(array: Array) -> Array:
+    import numpy as np
+
+    return array.astype(np.float32) if array.dtype.name in ("float16", "bfloat16") else array
 
 
 def _unusable(value: Value, why: str) -> UserError:
