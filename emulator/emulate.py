@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -65,16 +65,17 @@ def emulate(
     soc: str = "Ascend310",
     read: ReadOptions | None = None,
     force: bool = False,
+    outputs: Sequence[str] = (),
 ) -> Emulated:
     """Run `model` as a device does, and write `<name>.om`, `<name>.json` and `dumps/` into a new folder.
 
     `inputs` are by the names of the model's inputs, in the original layout; those that are left out are drawn from
-    `seed`. `precision` is `fp16`, `bf16` or `int8`, `faults` are texts such as `conv1:scale`. The same arguments give
-    the same bytes. Raises UserError for what is asked for, ModelError for a damaged model, MissingExtra without the
-    original's framework.
+    `seed`. `outputs` are tensors that it answers in place of the model's own outputs. `precision` is `fp16`, `bf16` or
+    `int8`, `faults` are texts such as `conv1:scale`. The same arguments give the same bytes. Raises UserError for what
+    is asked for, ModelError for a damaged model, MissingExtra without the original's framework.
     """
     path = Path(model)
-    request = Request(name or _stem(path), precision, tuple(faults), seed, dump or DumpOptions(), soc)
+    request = Request(name or _stem(path), precision, tuple(faults), seed, dump or DumpOptions(), soc, tuple(outputs))
     request.check()
     loaded = load(path, read)
     if loaded.dialect.name not in FRAMEWORKS:

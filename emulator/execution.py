@@ -43,7 +43,7 @@ class Execution:
     def __init__(self, model: Model, path: Path, request: Request, folder: Path) -> None:
         self.model, self.path, self.request, self.folder = model, path, request, folder
         self.framework, self.number = FRAMEWORKS[model.dialect.name]
-        self.plan = Plan(model)
+        self.plan = Plan(model, request.outputs)
         self.pieces = open_pieces(FORMAT_OF[model.dialect.name], model)
         self.recorder = Recorder(folder / "dumps", request.name, request.dump, request.seed)
         self.spool = open(folder / ".weights", "w+b")  # noqa: SIM115 - closed by close()

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from subcut.compiler.diagnostics import did_you_mean
 from subcut.compiler.errors import user_error
 from subcut.compiler.ir.graph import Model, Op, Value, topological
 from subcut.emulator.kinds import FLOW, INPUT, image_layout, role
 
 
 class Plan:
-    """The main graph, pruned to what its outputs need. Raises UserError `not-emulated` for control flow."""
+    """The main graph, pruned to what its outputs need, or the tensors called `outputs` where some are.
 
-    def __init__(self, model: Model) -> None:
+    Raises UserError `not-emulated` for control flow, `unknown-tensor` for an output that there is not.
+    """
+
+    def __init__(self, model: Model, outputs: Sequence[str] = ()) -> None:
         self.model = model
         model.dialect.annotate(model)
         self.feeds = model.dialect.feeds(model)
         self.makers = {value.producer for value in self.feeds if value.producer is not None}
-        self.outputs = _outputs(model)
+        self.outputs = _named(model, outputs) if outputs else _outputs(model)
         self.ops = self._needed()
         for op in self.ops:
             if role(op) == FLOW or (op.symbols and model.dialect.name == "tf"):
@@ -54,6 +60,18 @@ class Plan:
                 todo += op.reads()
         place = {op: i for i, op in enumerate(self.model.main.ops)}
         return topological(sorted(found, key=lambda op: place[op]))
+
+
+def _named(model: Model, names: Sequence[str]) -> list[Value]:
+    """Tensors that operators make, by their names, or by those that a reader of the file has for them."""
+    written = {name: value for value, name in model.dialect.written_names(model).items()}
+    values = {value.name: value for op in model.main.ops for value in op.results if value.name}
+    found = [values.get(name) or values.get(f"{name}:0") or written.get(name) for name in names]
+    missing = next((name for name, value in zip(names, found, strict=True) if value is None), None)
+    if missing is not None:
+        help = did_you_mean(missing, values)
+        raise user_error("unknown-tensor", f"no operator makes a tensor `{missing}`", help=help)
+    return [value for value in found if value is not None]
 
 
 def _outputs(model: Model) -> list[Value]:

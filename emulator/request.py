@@ -36,6 +36,8 @@ class Request:
     seed: int
     dump: DumpOptions
     soc: str
+    outputs: tuple[str, ...] = ()
+    """Tensors that the device is to answer, as atc's `--out_nodes`; none: the model's outputs."""
 
     def check(self) -> None:
         """Raise UserError `bad-arguments` for a word that is none of those there are."""

@@ -139,8 +139,9 @@ def _emulated(call: Call) -> Arrays:
             precision=PRECISIONS[call.options],
             dump=DumpOptions("none"),
             read=ReadOptions(weights=call.weights),
+            outputs=call.outputs,
         )
-        return made.outputs
+        return {name: made.outputs[value] for name, value in zip(call.outputs, made.outputs, strict=True)}
 
 
 def _openvino(call: Call) -> Arrays:

@@ -11,7 +11,7 @@ import pytest
 from onnx import TensorProto, helper
 from support.caffe_models import caffemodel, random_weights
 from support.emulated import Node, cosine, net, normal, offline, running
-from support.models import shared
+from support.models import digits, shared
 from support.tensorflow_graphs import built
 
 from subcut.compiler.errors import UserError
@@ -190,3 +190,16 @@ def test_a_bias_beside_a_kernel_of_next_to_nothing(tmp_path: Path) -> None:
     path = net(tmp_path / "net.onnx", nodes, (2, 3), ["y"], stored)
     made = emulate(path, {"x": normal(0, 2, 3)}, tmp_path / "out", precision="int8")
     np.testing.assert_allclose(made.outputs["y"], 0.25, rtol=1e-3)
+
+
+@pytest.mark.parametrize("form", ["prototxt", "pb", "onnx"])
+def test_tensors_inside_are_answered_when_they_are_asked_for(form: str, tmp_path: Path) -> None:
+    """As with atc's `--out_nodes`: a piece of a model may have outputs that it reads itself."""
+    wanted = ["pool1", "res2a_relu" if form != "prototxt" else "res2a", "prob"]
+    made = emulate(digits(form), folder=tmp_path / "some", outputs=wanted)
+    assert [name.removesuffix(":0") for name in made.outputs] == wanted
+    whole = emulate(digits(form), folder=tmp_path / "all")
+    [prob] = [array for name, array in whole.outputs.items() if name.startswith("prob")]
+    assert np.array_equal(list(made.outputs.values())[-1], prob)
+    with pytest.raises(UserError, match="no operator makes a tensor `pole1`"):
+        emulate(digits(form), folder=tmp_path / "none", outputs=["pole1"])
