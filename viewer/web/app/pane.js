@@ -4,7 +4,7 @@ import { openMenu, openScopeMenu } from './actions.js';
 import { fill, h } from './dom.js';
 import { t } from './i18n.js';
 import { choiceMarks, marked } from './marking.js';
-import { keepInStep } from './step.js';
+import { keepInStep, stayCentred } from './step.js';
 import { savePicture } from './pictures.js';
 import { button, complain } from './widgets.js';
 import {
@@ -75,6 +75,7 @@ export class Pane {
     this.canvas.onOpen = (scope) => void this.toggle(scope);
     this.canvas.onView = () => this.viewed();
     this.canvas.onKey = (event) => this.keyed(event);
+    this.resized = stayCentred(this);
     this.stop = app.store.on(['language', 'pair'], () => this.words());
     this.element.addEventListener('focusin', () => {
       app.activeAt = app.panes.indexOf(this);
@@ -127,7 +128,7 @@ export class Pane {
     const { session, pair } = this.app.store.state;
     const model = session?.models[this.model];
     this.title.hidden = this.key === '' && !pair;
-    this.title.setAttribute('aria-label', t('stage.path'));
+    this.title.setAttribute('aria-label', `${t('stage.path')} ${model?.name ?? ''}`);
     const sides = { offline: t('app.side.offline'), other: t('app.side.other') };
     const side = sides[/** @type {keyof typeof sides} */ (model?.side)];
     const root =
@@ -383,6 +384,7 @@ export class Pane {
 
   remove() {
     this.stop();
+    this.resized.disconnect();
     this.layouter.close();
     this.canvas.destroy();
     this.element.remove();

@@ -28,3 +28,20 @@ export function keepInStep(moved, other) {
     return;
   }
 }
+
+/**
+ * What is in the middle of a pane stays there when panels beside it come and go.
+ * @param {Pane} pane
+ * @returns {ResizeObserver}
+ */
+export function stayCentred({ canvas, host }) {
+  let before = 0;
+  const observer = new ResizeObserver(() => {
+    const { x, y, zoom } = canvas.viewport;
+    const width = host.clientWidth;
+    if (before && width !== before && canvas.scene) canvas.setViewport({ x: x - (width - before) / 2 / zoom, y, zoom });
+    before = width;
+  });
+  observer.observe(host);
+  return observer;
+}
