@@ -22,19 +22,22 @@ function dress(app) {
   const theme = recall('theme');
   app.setTheme(theme === 'light' || theme === 'dark' ? theme : 'auto');
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => app.setTheme(app.store.state.theme));
+  const skip = () => {
+    part('skip').textContent = t('app.skip');
+  };
+  app.store.on(['language'], skip);
   app.setLanguage(recall('language') || navigator.language);
+  skip();
 }
 
 /** @param {App} app */
 async function open(app) {
   const stage = part('stage');
-  const skip = part('skip');
   fill(stage, h('p', { class: 'loading', role: 'status', text: t('app.loading') }));
   /** @type {Session} */
   const session = await ask('/api/session');
   if (!recall('language') && session.language) app.setLanguage(session.language);
   app.store.set({ session });
-  skip.textContent = t('app.skip');
   document.title = `${session.models[0].name} – subcut`;
   fill(stage, h('p', { class: 'loading', role: 'status', text: t('app.drawing', { n: session.models[0].count }) }));
   await app.openPanes(stage);

@@ -13,15 +13,26 @@ export class Bar {
   constructor(element, app) {
     this.element = element;
     this.app = app;
+    /** What of the session the bar was built for. */
+    this.built = '';
     this.build();
-    app.store.on(['language', 'session'], () => this.build());
+    app.store.on(['language'], () => this.build());
+    // Anything else of the session must not take the search field from under somebody's fingers.
+    app.store.on(['session'], () => this.shows() !== this.built && this.build());
     app.store.on(['overlay', 'pair', 'showCut', 'showInfo'], () => this.update());
     app.store.on(['hits'], () => this.search?.update());
+  }
+
+  /** What of the session stands in the bar. */
+  shows() {
+    const { session } = this.app.store.state;
+    return JSON.stringify([session?.models, session?.report]);
   }
 
   build() {
     const { app } = this;
     const { session } = app.store.state;
+    this.built = this.shows();
     const model = session?.models[0];
     this.search = new SearchField(app);
     const flip = (/** @type {"showCut" | "showInfo"} */ key) => app.store.set({ [key]: !app.store.state[key] });

@@ -10,6 +10,7 @@ export class Status {
     this.element = element;
     this.app = app;
     this.zoom = h('span', { class: 'status-zoom' });
+    this.percent = 100;
     app.store.on(['session', 'selected', 'choice', 'language', 'connected', 'job'], () => this.update());
   }
 
@@ -19,6 +20,7 @@ export class Status {
     const ops = choice.chosen?.ops.length ?? 0;
     const all = this.app.loaded(0, choice.graph)?.count ?? 0;
     const warnings = session?.warnings ?? [];
+    this.zoom.textContent = t('status.zoom', { n: this.percent });
     this.element.setAttribute('aria-label', t('status.label'));
     fill(
       this.element,
@@ -38,6 +40,7 @@ export class Status {
 
   /** @param {number} zoom */
   showZoom(zoom) {
-    this.zoom.textContent = t('status.zoom', { n: Math.round(zoom * 100) });
+    this.percent = Math.round(zoom * 100);
+    this.zoom.textContent = t('status.zoom', { n: this.percent });
   }
 }
