@@ -97,7 +97,8 @@ def golden(
     given = given_arrays(texts) if isinstance(texts, Mapping) else given_files(texts or ())
     twin = attach(loaded, request.device) if request.device is not None else None
     fed = feeds(loaded, given, twin, request.seed)
-    with ResultFolder(folder, force=force, sources=[source.path for source in loaded.sources]) as temp:
+    sources = [*(source.path for source in loaded.sources), *(request.device.files() if request.device else ())]
+    with ResultFolder(folder, force=force, sources=sources) as temp:
         run = _Run(loaded, path, request, fed, TruthWriter(temp, time), options)
         content = run.run(temp, progress)
         (temp / MANIFEST).write_text(manifest.text(content) + "\n", encoding="utf-8")

@@ -55,7 +55,8 @@ def save(
         raise user_error("cannot-link", message, help="leave out `--link`")
     hashing = {source: Hashing(source, sha1=source in model.checksums) for source in model.sources}
     target = Path(folder)
-    with ResultFolder(target, force=force, sources=[source.path for source in model.sources]) as temp:
+    read = [*(source.path for source in model.sources), *(model.aligner.files() if model.aligner else ())]
+    with ResultFolder(target, force=force, sources=read) as temp:
         with no_collection():
             files = package(name).write(model, temp, replace(options, final=target))
             found = {source: job.result() for source, job in hashing.items()}

@@ -46,6 +46,11 @@ class TwinOptions:
     answers: tuple[Path, ...] = ()
     """What the device answered, in the order of the offline model's outputs: `.bin` or `.npy`."""
 
+    def files(self) -> list[Path]:
+        """What is read on this machine: files, and folders of them."""
+        given = [self.offline, self.dumps, self.quantised, self.golden, *self.fed, *self.answers]
+        return [path for path in given if isinstance(path, Path)]
+
 
 def attach(model: Model, options: TwinOptions) -> Twin:
     """Read the offline model of `model`, and index its dumps; `model.aligner` answers for both from then on."""
@@ -136,6 +141,10 @@ class Twin:
                 message = f"`--{what}` is given {len(given)} times, and the offline model has {len(most)}"
                 raise user_error("too-many-files", message)
         return found
+
+    def files(self) -> list[Path]:
+        """What is read of the device."""
+        return self.options.files()
 
     def groups(self, ops: Sequence[Op]) -> list[Group]:
         """The offline operators that cover `ops`, in the order of their first one, with their files."""

@@ -117,9 +117,9 @@ def run(args: argparse.Namespace) -> int:
     if args.output is None:
         found = _compared(args)
     else:
-        with ResultFolder(
-            args.output, force=args.force, sources=[side for side in _sides(args) if isinstance(side, Path)]
-        ) as temp:
+        given = [*_sides(args), args.om, args.quant, *args.answer]
+        sources = [one for one in given if isinstance(one, Path)]
+        with ResultFolder(args.output, force=args.force, sources=sources) as temp:
             found = _compared(args)
             _write(temp, args, found)
     _print(args, found)

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from subcut.compiler.cli import options, table
 from subcut.compiler.cli.progress import Bar
 from subcut.compiler.errors import user_error
-from subcut.compiler.storage.folder import MANIFEST
 from subcut.compiler.storage.interrupts import Interrupts
 
 if TYPE_CHECKING:
@@ -52,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
     settings.check()
     source = Source(Path(args.model), options.read_options(args), args.inputs, args.seed)
     folder: Path = args.output or Path("located")
-    ResultFolder(folder, force=args.force, sources=[source.path, *_read(device)]).check()
+    ResultFolder(folder, force=args.force, sources=[source.path, *device.files()]).check()
     quiet = args.quiet or args.json
     with _stoppable(), Bar(quiet, counts=True) as bar:
         found = locate_in_dump(
@@ -78,13 +77,6 @@ def _device(args: argparse.Namespace) -> TwinOptions:
         message = "an offline model alone does not say what the device computed"
         raise user_error("bad-arguments", message, help="give its dumps, or at least its answers: `--dump`, `--answer`")
     return device
-
-
-def _read(device: TwinOptions) -> list[Path]:
-    """What the device left; a place inside it for a folder, which is not to be replaced itself."""
-    given = [device.offline, device.dumps, device.quantised, device.golden, *device.fed, *device.answers]
-    paths = [path for path in given if isinstance(path, Path)]
-    return [path / MANIFEST if path.is_dir() else path for path in paths]
 
 
 @contextmanager

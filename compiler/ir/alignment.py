@@ -107,6 +107,10 @@ class Aligner(Protocol):
         """What the user should know before trusting any of it."""
         ...
 
+    def files(self) -> list[Path]:
+        """The files and folders that it reads, which nothing may be written over."""
+        ...
+
 
 @dataclass
 class Alignment:

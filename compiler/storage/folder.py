@@ -52,8 +52,8 @@ class ResultFolder:
 
     On any exception, and on SIGINT, SIGTERM and SIGHUP, nothing is left behind, missing parent folders that were
     made for it included. An existing empty folder is used; another one is refused unless `force`, which replaces a
-    result folder (see `is_result_folder`) and nothing else. `sources` are the files of the model: they may not lie
-    in a folder that is replaced.
+    result folder (see `is_result_folder`) and nothing else. `sources` are files and folders that are read: they may
+    not lie in a folder that is replaced, nor be it.
 
     Raises UserError `folder-exists`, `not-a-result-folder`, `model-in-folder` or `cannot-write`.
     """
@@ -129,11 +129,12 @@ class ResultFolder:
                 f"`{self.path}` is not replaced: it holds no `{MANIFEST}` that subcut wrote",
                 help="name another folder",
             )
-        inside = [source for source in self.sources if self.path in source.parents]
+        inside = [source for source in self.sources if self.path == source or self.path in source.parents]
         if inside:
+            where = "it is read" if inside[0] == self.path else f"`{inside[0]}`, which is read, lies in it"
             raise user_error(
                 "model-in-folder",
-                f"`{self.path}` is not replaced: the model file `{inside[0]}` lies in it",
+                f"`{self.path}` is not replaced: {where}",
                 help="name another folder",
             )
 

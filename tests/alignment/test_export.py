@@ -331,3 +331,22 @@ def test_a_quantised_device_and_what_it_was_made_of(tmp_path: Path) -> None:
     plain = json.loads(subcut("align", digits("prototxt"), "--om", device.om, "--json").stdout)
     reasons = {row["tensor"]: row["reason"] for row in plain}
     assert reasons["conv1:0"] == "quantised before dequant: `conv1` holds INT32"
+
+
+def test_what_is_read_of_the_device_is_never_replaced(tmp_path: Path) -> None:
+    """`--force` replaces result folders; one that the device's files lie in is none to replace."""
+    made = emulate(digits("onnx"), folder=tmp_path / "device")
+    device = ["--om", made.om, "--dump", made.dumps]
+    before = sorted(path.name for path in made.folder.rglob("*"))
+    commands = [
+        [digits("onnx"), "from pool1 to res2a_relu", *device, "-o", made.folder],
+        ["run", digits("onnx"), *device, "-o", made.folder],
+        ["locate", digits("onnx"), *device, "-o", made.folder],
+        ["compare", made.dumps, digits("onnx"), "--om", made.om, "-o", made.folder],
+    ]
+    for command in commands:
+        assert "model-in-folder" in subcut(*command, "--force", code=1).stderr
+        assert sorted(path.name for path in made.folder.rglob("*")) == before
+    subcut("run", digits("onnx"), *device, "-o", tmp_path / "golden")
+    same = ["compare", tmp_path / "golden", tmp_path / "golden", "-o", tmp_path / "golden", "--force"]
+    assert "it is read" in subcut(*same, code=1).stderr

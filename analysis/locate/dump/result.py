@@ -41,7 +41,7 @@ def write_result(
     cannot be written.
     """
     if found.answer is None or found.evidence is None:
-        return _write_report(found, source, folder, force)
+        return _write_report(found, source, device, folder, force)
     evidence = found.evidence
     steps = Steps(evidence.model)
     numbers = {value.name: array for value, array in {**evidence.fed, **evidence.stored}.items()}
@@ -75,10 +75,10 @@ def _write_tables(found: Found, folder: Path) -> None:
     (folder / REPORT).write_text(text + "\n", encoding="utf-8")
 
 
-def _write_report(found: Found, source: Source, folder: Path, force: bool) -> dict[str, Any]:
+def _write_report(found: Found, source: Source, device: TwinOptions, folder: Path, force: bool) -> dict[str, Any]:
     about = {"subcut": subcut.__version__, "located_in": source.path.name}
     content: dict[str, Any] = {**about, "locate": facts(found), "files": [ERRORS, REPORT]}
-    with ResultFolder(folder, force=force, sources=[source.path]) as temp:
+    with ResultFolder(folder, force=force, sources=[source.path, *device.files()]) as temp:
         _write_tables(found, temp)
         (temp / MANIFEST).write_text(manifest.text(content) + "\n", encoding="utf-8")
     return content
