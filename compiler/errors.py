@@ -73,4 +73,5 @@ class ModelError(SubcutError):
 
 def user_error(code: str, message: str, *, at: Location | None = None, help: Sequence[str] | str = ()) -> UserError:
     """A `UserError` of one diagnostic, for the common case."""
-    return UserError(Diagnostic(code, message, at, [help] if isinstance(help, str) else list(help)))
+    said = [help] if isinstance(help, str) else help
+    return UserError(Diagnostic(code, message, at, [one for one in said if one]))

@@ -20,6 +20,7 @@ from subcut.analysis.locate.dump.units import Borders, Unit, merged
 from subcut.analysis.locate.dump.windows import gallop, worst_case
 from subcut.analysis.locate.reference import Source
 from subcut.compiler.alignment.twin import Twin, TwinOptions, attach
+from subcut.compiler.device_data import few
 from subcut.compiler.diagnostics import did_you_mean
 from subcut.compiler.errors import UserError, user_error
 from subcut.compiler.export import FORMAT_OF
@@ -136,6 +137,8 @@ def locate_in_dump(
         if truth.random:
             found.spread = _spread(source, device, settings, truth, found)
     found.warnings += twin.warnings()
+    if twin.dumps is not None:
+        found.warnings += few([f"{path.name}: {why}" for path, why in twin.dumps.problems.items()])
     return found
 
 

@@ -193,6 +193,7 @@ def test_a_damaged_dump_is_told_and_the_rest_judged(tmp_path: Path) -> None:
     found = located(made, digits("onnx"))
     assert found.answer is not None
     assert "fc10" in found.answer.labels
+    assert any(victim.name in warning for warning in found.warnings)
 
 
 def test_what_changes_between_two_operators_is_blamed(tmp_path: Path) -> None:
