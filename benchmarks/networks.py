@@ -48,14 +48,14 @@ def resnet(width: int) -> Iterator[Node]:
         for block in range(blocks):
             stride = 2 if stage > 0 and block == 0 else 1
             inner = width << stage
-            nodes = list(_block(f"s{stage + 1}b{block}", x, channels, inner, side, stride))
+            nodes = list(block(f"s{stage + 1}b{block}", x, channels, inner, side, stride))
             yield from nodes
             x, channels, side = nodes[-1].name, 4 * inner, side // stride
     yield Node("avgpool", "pool5", (x,), (1, channels, 1, 1), kernel=side)
     yield Node("dense", "fc", ("pool5",), (1, CLASSES), channels)
 
 
-def _block(name: str, x: str, channels: int, inner: int, side: int, stride: int) -> Iterator[Node]:
+def block(name: str, x: str, channels: int, inner: int, side: int, stride: int) -> Iterator[Node]:
     """A bottleneck: 1x1, 3x3, 1x1, with a projection where the shape changes. Its last operator is `name`."""
     out = side // stride
     small, big = (1, inner, out, out), (1, 4 * inner, out, out)

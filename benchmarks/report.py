@@ -58,32 +58,52 @@ def document(results: Mapping[Case, Sequence[Result]], starts: Mapping[str, floa
     return "\n".join(part.rstrip("\n") + "\n" for part in parts if part)
 
 
-HEADING = "## Locating a wrong operator\n"
-LOCATING = f"""\
-{HEADING}
+LOCATING = "## Locating a wrong operator\n"
+VIEWING = "## Looking at a model\n"
+SECTIONS = (LOCATING, VIEWING)
+"""What is measured by itself, and stays on the page when something else is."""
+
+_LOCATING = f"""\
+{LOCATING}
 Made by `python benchmarks/run.py --locating` on {{date}}. One wrong operator, at every position in turn; the same shell
 command is the judge for `subcut locate --repeats 1` and for `polygraphy debug reduce --mode bisect` ({{version}}).
 *Exact*: how often nothing but that operator is left. One of subcut's runs is there because a command that says nothing
 as it fails is given the whole model once more without links.
 
 """
+_VIEWING = f"""\
+{VIEWING}
+Made by `python benchmarks/run.py --viewing` on {{date}}. Headless Chromium without a GPU, a window of 1280 × 800.
+*Drawn*: from the command to the picture, reading, serving and layout included; median of {{runs}} in fresh browsers.
+*Frame*: while panning, and of a canvas of that size that is only filled, in the same page. *Blue*: from the key that
+sets the end, with nearly all operators between, to the next frame; *key*: the same from a key in the search field.
+*Memory*: resident, the page's process. Netron opens the same file; Model Explorer, which does not read ONNX, the same
+graph in its own format, every block and layer folded. Versions: {{versions}}.
+
+"""
 
 
 def locating(table: str, version: str) -> str:
     """The section on how many runs a search takes."""
-    return LOCATING.format(date=datetime.date.today().isoformat(), version=version) + table
+    return _LOCATING.format(date=datetime.date.today().isoformat(), version=version) + table
 
 
-def section(page: str) -> str:
-    """The page's section on searching; empty where it has none."""
-    start = page.find(HEADING)
+def viewing(table: str, runs: int, versions: str) -> str:
+    """The section on how long it takes until a model is seen."""
+    return _VIEWING.format(date=datetime.date.today().isoformat(), runs=runs, versions=versions) + table
+
+
+def section(page: str, heading: str) -> str:
+    """The page's section under a heading; empty where it has none."""
+    start = page.find(heading)
     end = page.find("\n## ", start)
     return "" if start < 0 else page[start:] if end < 0 else page[start:end]
 
 
 def with_section(page: str, counted: str) -> str:
-    """The page with the section on searching, in the place of the one that it has or at the end."""
-    before = section(page)
+    """The page with a section, in the place of the one that it has under the same heading, or at the end."""
+    counted = counted.strip("\n") + "\n"
+    before = section(page, counted[: counted.index("\n") + 1])
     return page.replace(before, counted) if before else f"{page.rstrip()}\n\n{counted}"
 
 

@@ -4,6 +4,7 @@
     python benchmarks/run.py chain-10k --no-report    # a few models, printed only
     python benchmarks/run.py onnx --no-peers
     python benchmarks/run.py --locating               # how many runs a search takes: counts and no times, minutes
+    python benchmarks/run.py --viewing                # how long until a model is seen in a browser: half an hour
 
 Every figure is the median of at least five runs, contenders taking turns; memory is the peak of one more run. The
 limit is `cp` of the files that the cut consists of.
@@ -18,13 +19,15 @@ import subprocess
 import sys
 import tempfile
 import venv
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
 import locating
 import report
+import viewers
+import viewing
 from measure import Failed, Memory, memory, wall
 from models import FOLDER, Case, select
 from peers import PACKAGES, TOOLS
@@ -166,13 +169,13 @@ def start_times(runs: int) -> dict[str, float]:
     return {name: median(taken[1:]) for name, taken in times.items()}
 
 
-def make_peers() -> None:
-    """A virtual environment with the other tools, made once for each list of them."""
-    ready, wanted = PEERS / "ready", "\n".join(PACKAGES)
+def make_peers(folder: Path, packages: Sequence[str]) -> None:
+    """A virtual environment with other tools, made once for each list of them."""
+    ready, wanted = folder / "ready", "\n".join(packages)
     if ready.exists() and ready.read_text() == wanted:
         return
-    venv.create(PEERS, with_pip=True, clear=True)
-    subprocess.run([str(PEERS / "bin" / "python"), "-m", "pip", "install", "-q", *PACKAGES], check=True)
+    venv.create(folder, with_pip=True, clear=True)
+    subprocess.run([str(folder / "bin" / "python"), "-m", "pip", "install", "-q", *packages], check=True)
     ready.write_text(wanted)
 
 
@@ -181,6 +184,14 @@ def count_runs(peers: bool, every: int) -> str:
     other = next(package for package in PACKAGES if package.startswith("polygraphy"))
     tool = PEERS / "bin" / "polygraphy" if peers else None
     return report.locating(locating.table(tool, every), other.replace("==", " ") if peers else "not run")
+
+
+def time_viewing(sizes: Sequence[str], peers: Sequence[str], runs: int) -> str:
+    """The section on looking at a model."""
+    if peers:
+        make_peers(viewers.ENVIRONMENT, viewers.PACKAGES)
+    versions = ", ".join(package.replace("==", " ") for package in viewers.PACKAGES)
+    return report.viewing(viewing.table(sizes, peers, runs), runs, versions)
 
 
 def measure_cuts(cases: list[Case], runs: int, peers: bool) -> str:
@@ -201,20 +212,31 @@ def main() -> None:
     parser.add_argument("names", nargs="*", help="parts of names of models (default: all, and locating)")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--locating", action="store_true", help="count the runs of searches, and measure nothing else")
+    parser.add_argument("--viewing", action="store_true", help="time looking at models, and measure nothing else")
+    sizes = list(viewing.SIZES)
+    parser.add_argument("--sizes", nargs="+", choices=sizes, default=sizes, help="of models that are looked at")
+    parser.add_argument("--peer-sizes", nargs="*", choices=sizes, default=sizes, help="the same, for other viewers")
     parser.add_argument("--every", type=int, default=1, help="of searches: try every so many positions")
     parser.add_argument("--no-peers", action="store_true", help="subcut and the limit only")
     parser.add_argument("--no-report", action="store_true", help="print, and leave docs/benchmarks.md as it is")
     options = parser.parse_args()
     peers = not options.no_peers
-    if peers:
-        make_peers()
     page = HERE.parent / "docs" / "benchmarks.md"
     before = page.read_text()
-    text = before if options.locating else measure_cuts(select(options.names), options.runs, peers)
-    counted = count_runs(peers, options.every) if options.locating or not options.names else report.section(before)
-    text = report.with_section(text, counted) if counted else text
+    alone = options.locating or options.viewing
+    if peers and not options.viewing:
+        make_peers(PEERS, PACKAGES)
+    text = before if alone else measure_cuts(select(options.names), options.runs, peers)
+    sections = {heading: report.section(before, heading) for heading in report.SECTIONS}
+    everything = not alone and not options.names
+    if options.locating or everything:
+        sections[report.LOCATING] = count_runs(peers, options.every)
+    if options.viewing or everything:
+        sections[report.VIEWING] = time_viewing(options.sizes, options.peer_sizes if peers else [], options.runs)
+    for counted in filter(None, sections.values()):
+        text = report.with_section(text, counted)
     if options.no_report:
-        print(counted if options.locating else text)
+        print(text)
     else:
         page.write_text(text)
 

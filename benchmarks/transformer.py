@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from math import prod
 from pathlib import Path
 
@@ -77,8 +78,11 @@ def _layer(make: _Builder, name: str, x: str) -> str:
     return make.op("Add", name, [x, down], shape)
 
 
-def write(layers: int, width: int, path: Path, seed: int) -> None:
-    """`path` and, beside it, its weights in `<stem>.data`; layer n ends with the tensor `layer<n>`."""
+def write(layers: int, width: int, path: Path, seed: int, *, numbers: bool = True) -> None:
+    """`path` and, beside it, its weights in `<stem>.data`; layer n ends with the tensor `layer<n>`.
+
+    Without `numbers` the weights are a hole of the right size, for who only looks at the structure.
+    """
     data = path.with_suffix(".data")
     make = _Builder(width, data.name)
     make.stored += integers("to_heads", [1, TOKENS, width // HEAD, HEAD])
@@ -89,6 +93,8 @@ def write(layers: int, width: int, path: Path, seed: int) -> None:
     output = make.op("Identity", "output", [x], shape)
     ends = value_info(11, "data", shape) + value_info(12, output, shape)
     weights = Pieces()
-    weights.add_floats(make.offset // 4)
+    weights.add_floats(make.offset // 4 if numbers else 0)
     weights.write(data, seed)
+    if not numbers:
+        os.truncate(data, make.offset)
     model(Pieces(bytes(make.nodes), bytes(make.stored), ends, bytes(make.types))).write(path, seed)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import onnx
 import pytest
 from support.models import ROOT
 
@@ -15,6 +16,7 @@ import measure
 import models
 import report
 import run
+import viewing
 
 sys.path.remove(str(ROOT / "benchmarks"))
 
@@ -63,10 +65,10 @@ def test_every_goal_names_cases_that_exist() -> None:
 def test_a_section_counted_anew_leaves_the_rest_of_the_page() -> None:
     page = "# Benchmarks\n\n## Goals\n\nkept\n"
     first = report.locating("| old |\n", "polygraphy 1")
-    assert report.section(page) == ""
+    assert report.section(page, report.LOCATING) == ""
     page = report.with_section(page, first)
     assert page.startswith("# Benchmarks\n\n## Goals\n\nkept\n\n## Locating a wrong operator\n")
-    assert report.section(page) == first
+    assert report.section(page, report.LOCATING) == first
     page += "\n## Later\n"
     again = report.with_section(page, report.locating("| new |\n", "polygraphy 2"))
     assert again == page.replace("old", "new").replace("polygraphy 1", "polygraphy 2")
@@ -90,3 +92,31 @@ def test_memory_of_a_process_is_seen(tmp_path: Path) -> None:
     assert peak.resident >= peak.anonymous
     with pytest.raises(measure.Failed, match="no such thing"):
         measure.memory([sys.executable, "-c", "raise SystemExit('no such thing')"], {})
+
+
+def test_sections_stay_beside_each_other() -> None:
+    page = report.with_section("# Page\n", report.locating("| found |\n", "polygraphy 1"))
+    page = report.with_section(page, report.viewing("| seen |\n", 3, "other 1"))
+    page = report.with_section(page, report.locating("| again |\n", "polygraphy 2"))
+    assert [page.count(word) for word in ("| found |", "| again |", "| seen |", report.LOCATING, report.VIEWING)] == [
+        *(0, 1, 1, 1, 1)
+    ]
+    assert page.index("| again |") < page.index(report.VIEWING)
+
+
+def test_a_viewer_that_draws_nothing_is_told() -> None:
+    row = viewing.Row("resnet", "10k", viewing.Seen(opened=1.234, memory=90_000_000, frame=20, blank=17))
+    row.others = {"Netron": viewing.Seen(failure="not drawn in 60 s"), "Model Explorer": viewing.Seen(5.04, 10**9)}
+    assert "| 10,000 | 1.23 s | 20, 17 ms |" in row.text()
+    assert row.text().endswith("| not drawn in 60 s | 5.0 s, 1,000 MB |")
+    row = viewing.Row("resnet", "1k", viewing.Seen(failure="broke"))
+    assert row.text().endswith("| broke | | | | | not run | not run |")
+
+
+def test_models_that_are_looked_at_have_their_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(viewing, "FOLDER", tmp_path)
+    for kind in ("resnet", "transformer"):
+        graph = onnx.load(str(viewing.build(kind, "1k")), load_external_data=False).graph
+        assert 960 < len(graph.node) < 1040
+        made = {name for node in graph.node for name in node.output} | {"data"} | {w.name for w in graph.initializer}
+        assert all(name in made for node in graph.node for name in node.input)
