@@ -135,9 +135,18 @@ export class Canvas {
     this.texts.clear();
     this.setMarks(this.given);
     if (first) this.home();
+    if (typeof keep === 'string') this.focusOn(keep);
     const after = before && keep !== undefined ? this.anchor(keep) : null;
     if (before && after) this.move(this.viewport.x + after.x - before.x, this.viewport.y + after.y - before.y);
     else this.invalidate();
+  }
+
+  /** A group that was opened or closed keeps the focus of the keys. @param {string} scope */
+  focusOn(scope) {
+    const node = this.view?.groups.find((group) => group.scope === scope)?.node ?? -1;
+    if (node < 0 || !this.marks) return;
+    this.focus = node;
+    this.marks.flags[node] |= MARK.selected;
   }
 
   /**
