@@ -1,0 +1,157 @@
+"""The page as a whole: for everybody, light and dark, in two languages, with whatever names and sizes."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import onnx
+import pytest
+from onnx import TensorProto, helper
+from support.browsing import Opened, View
+from support.models import ROOT, digits
+
+ENDINGS = ["prototxt", "pb", "onnx"]
+TEXT = "from pool1 to res2a_relu"
+AXE = ROOT / "tests" / "viewer" / "node_modules" / "axe-core" / "axe.min.js"
+SCRIPT = "<img src=x onerror=alert(1)>"
+
+
+def faults(view: View) -> list[str]:
+    """What axe-core finds that is serious."""
+    if not AXE.exists():
+        pytest.skip("needs axe-core: run `npm ci --ignore-scripts` in tests/viewer")
+    view.until(lambda: not view.tab.locator(".stale").count(), "details that are those of the operator")
+    found: Any = view.tab.evaluate(f"async () => {{ {AXE.read_text('utf-8')}; return (await axe.run()).violations; }}")
+    serious = [one for one in found if one["impact"] in ("serious", "critical")]
+    return [f"{one['id']}: {one['help']}: {[node['target'] for node in one['nodes']]}" for one in serious]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_serious_fault(opened: Opened, scheme: str) -> None:
+    view, page = opened(digits("onnx"), selection=TEXT, context={"color_scheme": scheme})
+    view.until(lambda: page.session.typed, "all types: what comes later greys the details while they are asked for", 40)
+    view.tab.wait_for_timeout(300)
+    assert faults(view) == []
+    view.says(TEXT)
+    view.look("pool1")
+    assert faults(view) == []
+    view.search("conv")
+    view.tab.get_by_role("option").first.wait_for()
+    assert faults(view) == []
+    view.tab.keyboard.press("Escape")
+    for press in ("#settings", "#help", "#export", "#save"):
+        view.tab.locator(press).click()
+        view.tab.locator("dialog").wait_for()
+        assert faults(view) == [], press
+        view.tab.keyboard.press("Escape")
+        view.tab.locator("dialog").wait_for(state="detached")
+    view.point("pool1", "right")
+    assert faults(view) == []
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_light_and_dark(opened: Opened, ending: str) -> None:
+    view, _ = opened(digits(ending), context={"color_scheme": "dark"})
+
+    def brightness() -> float:
+        return float(view.picture(view.box("conv1").around(40)).mean())
+
+    dark = brightness()
+    view.tab.emulate_media(color_scheme="light")
+    view.tab.wait_for_timeout(200)
+    light = brightness()
+    assert dark < 90 < 160 < light, "as the system says"
+    view.tab.locator("#settings").click()
+    view.tab.locator("#theme").select_option("dark")
+    view.tab.keyboard.press("Escape")
+    assert brightness() == pytest.approx(dark, abs=12)
+    view.tab.reload()
+    view.tab.locator(".pane [role=treeitem]").first.wait_for(state="attached")
+    assert brightness() < 90, "what was chosen is remembered"
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_english_and_chinese(opened: Opened, ending: str) -> None:
+    view, _ = opened(digits(ending), context={"locale": "zh-CN"})
+    assert view.tab.locator("html").get_attribute("lang") == "zh-CN"
+    view.point("conv1")
+    view.chosen("conv1")
+    said = view.tab.locator("body").inner_text()
+    assert len(re.findall(r"[\u4e00-\u9fff]", said)) > 30
+    for word in ("Inputs", "Outputs", "Export", "Verify", "Nothing is selected"):
+        assert word not in said
+    view.tab.locator("#settings").click()
+    view.tab.locator("#language").select_option("en")
+    view.tab.keyboard.press("Escape")
+    view.tab.get_by_role("button", name="Verify").wait_for()
+    left = re.sub(r"中文", "", view.tab.locator("body").inner_text())
+    assert not re.findall(r"[\u4e00-\u9fff]", left)
+
+
+def test_names_are_text(opened: Opened, tmp_path: Path) -> None:
+    names = [SCRIPT, "</script><script>alert(2)</script>", "模型/卷积 \u202e", "a\nb", "x" * 3000]
+    nodes, before = [], "x"
+    for name in names:
+        nodes.append(helper.make_node("Relu", [before], [f"{name}:out"], name=name, doc_string=SCRIPT))
+        before = f"{name}:out"
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in ("x", before)]
+    graph = helper.make_graph(nodes, SCRIPT, ends[:1], ends[1:])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), tmp_path / "m.onnx")
+    view, _ = opened(tmp_path / "m.onnx")
+    view.tab.on("dialog", lambda dialog: view.faults.append(f"a name ran: {dialog.message}"))
+    view.tab.get_by_role("button", name="Unfold all scopes").click() if view.tab.get_by_role(
+        "button", name="Unfold all scopes"
+    ).count() else None
+    view.search("onerror")
+    view.tab.get_by_role("option").first.wait_for()
+    view.tab.keyboard.press("Enter")
+    view.tab.locator("#info .op-name").get_by_text(SCRIPT, exact=True).wait_for()
+    view.tab.locator("#info .section").first.wait_for()
+    view.tab.keyboard.press("s")
+    view.until(lambda: "onerror" in view.text, "the name in the text")
+    view.tab.locator("#selection-text").fill(f'from "{SCRIPT}" to "no {SCRIPT}"')
+    view.tab.locator(".problem").first.wait_for()
+    view.tab.locator("[role=tree]").focus()
+    view.tab.keyboard.press("m")
+    view.tab.keyboard.press("Escape")
+    assert view.tab.locator("img").count() == 0
+    assert view.tab.locator("body script").count() == 0
+
+
+def test_ten_thousand_operators(opened: Opened, tmp_path: Path) -> None:
+    kinds = ["Relu", "Tanh", "Sigmoid", "Neg", "Abs"]
+    nodes = [
+        helper.make_node(kinds[n % 5], [f"t{n}"], [f"t{n + 1}"], name=f"stage{n // 500}/op{n}") for n in range(10_000)
+    ]
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 8]) for name in ("t0", "t10000")]
+    graph = helper.make_graph(nodes, "long", ends[:1], ends[1:])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), tmp_path / "m.onnx")
+    view, _ = opened(tmp_path / "m.onnx")
+    assert "10,000 operators" in view.tab.locator("#bar").inner_text()
+    for name, key in (("stage2/op1234", "s"), ("stage18/op9000", "e")):
+        view.look(name)
+        assert view.boxed(name)
+        view.tab.keyboard.press(key)
+    view.says("from stage2/op1234 to stage18/op9000")
+    assert view.blue("stage18/op9000")
+    assert f"{9000 - 1234 + 1:,}" in view.tab.locator("#status").inner_text()
+    elements = view.tab.locator("[role=treeitem]").count()
+    assert elements <= 210, "the page has what is in sight, not the model"
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_the_link_opens_once(opened: Opened, ending: str) -> None:
+    view, page = opened(digits(ending))
+    context = view.tab.context.browser.new_context()
+    tab = context.new_page()
+    link = page.server.link
+    tab.goto(link)
+    tab.locator(".pane [role=treeitem]").first.wait_for(state="attached")
+    assert tab.url.endswith(f":{page.server.port}/"), "nothing secret stays in the address"
+    context.clear_cookies()
+    answer = tab.goto(link)
+    assert answer is not None
+    assert answer.status == 401
+    context.close()

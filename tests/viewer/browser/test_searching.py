@@ -1,0 +1,85 @@
+"""The field at the top: operators, tensors, types and attributes while typing, and the selection language (row S5)."""
+
+from __future__ import annotations
+
+import pytest
+from support.browsing import Opened
+from support.models import digits
+
+ENDINGS = ["prototxt", "pb", "onnx"]
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_hit_is_centred_in_a_green_box_with_its_details(opened: Opened, ending: str) -> None:
+    view, _ = opened(digits(ending))
+    view.tab.keyboard.press("/")
+    view.tab.keyboard.type("pool5")
+    options = view.tab.get_by_role("option")
+    options.first.wait_for()
+    assert any(text.startswith("pool5") for text in options.all_inner_texts())
+    view.tab.keyboard.press("Enter")
+    view.chosen("pool5")
+    assert view.boxed("pool5")
+    area, box = view.tab.locator(".pane").bounding_box(), view.box("pool5")
+    assert area is not None
+    assert box.y + box.height / 2 == pytest.approx(area["y"] + area["height"] / 2, abs=60)
+    view.tab.keyboard.press("Escape")
+    assert not view.boxed("pool5"), "the box goes with the search"
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_hits_are_stepped_through(opened: Opened, ending: str) -> None:
+    view, _ = opened(digits(ending))
+    view.search("res2a_branch")
+    view.tab.get_by_role("option").first.wait_for()
+    view.tab.keyboard.press("Enter")
+    view.tab.locator(".search .hit-count").wait_for()
+    count = int(view.tab.locator(".search .hit-count").inner_text().split()[-1])
+    seen: set[str] = set()
+    for _ in range(count):
+        name = view.tab.locator("#info .op-name").inner_text()
+        view.chosen(name)
+        seen.add(name)
+        view.tab.keyboard.press("n")
+        view.tab.wait_for_timeout(60)
+    assert len(seen) == count > 3
+    assert all("res2a_branch" in name for name in seen)
+
+
+def test_types_tensors_and_attributes_are_searched(opened: Opened) -> None:
+    view, _ = opened(digits("onnx"))
+    results = view.tab.locator(".results")
+    view.search("type:BatchNorm")
+    results.get_by_role("option").first.click()
+    view.tab.locator(".search .hit-count").wait_for()
+    view.chosen("bn_conv1")
+    view.search("tensor:res2a_relu")
+    results.get_by_role("option").first.click()
+    view.chosen("res2a_relu")
+    view.search("attr:strides")
+    results.get_by_role("option").first.wait_for()
+    assert {"pool1"} <= {name.split("\n")[0] for name in results.get_by_role("option").all_inner_texts()}
+    view.search("/^res2a_branch2[ab]$/")
+    names = {text.split("\n")[0] for text in results.get_by_role("option").all_inner_texts()}
+    assert {"res2a_branch2a", "res2a_branch2b"} <= names
+    assert "res2a_branch1" not in names
+    view.search("no such operator")
+    results.get_by_text("Nothing matches").wait_for()
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_selection_in_the_same_field(opened: Opened, ending: str) -> None:
+    view, _ = opened(digits(ending))
+    view.search("from pool1 to res2a_relu")
+    view.tab.get_by_role("option", name="Select").wait_for()
+    view.tab.keyboard.press("Enter")
+    view.says("from pool1 to res2a_relu")
+    assert view.blue("pool1")
+    assert view.blue("res2a_branch2a")
+    view.search("op Conv")
+    view.tab.wait_for_timeout(600)
+    view.search("conv1")
+    view.tab.get_by_role("option").first.wait_for()
+    view.tab.keyboard.press("Enter")
+    view.chosen("conv1")
+    assert not view.blue("conv1")
