@@ -7,6 +7,7 @@ which no path of a selection follows; one of -2 a tensor that a body of the read
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -27,8 +28,13 @@ def label(type: Type | None, layout: str = "") -> str:
     if type.layout or layout:
         words.append(type.layout or layout)
     if type.shape is not None:
-        words.append(",".join("?" if dim is None else str(dim) for dim in type.shape) or "scalar")
+        words.append(",".join(map(_size, type.shape)) or "scalar")
     return " ".join(words) if type.element or type.shape is not None else ""
+
+
+def _size(dim: object) -> str:
+    """A size, its name where the model's author gave it one; those that shape inference numbers say nothing."""
+    return "?" if dim is None or re.fullmatch(r"unk__\d+", str(dim)) else str(dim)
 
 
 class Labels:

@@ -133,7 +133,7 @@ CASES: list[tuple[str, str, list[tuple[str, str]], int]] = [
 ]
 
 
-@pytest.mark.parametrize(("method", "target", "headers", "status"), CASES)
+@pytest.mark.parametrize(("method", "target", "headers", "status"), CASES, ids=range(len(CASES)))
 def test_a_request_is_answered_or_refused(
     method: str, target: str, headers: list[tuple[str, str]], status: int
 ) -> None:
