@@ -79,6 +79,7 @@ Made by `python benchmarks/run.py --viewing` on {{date}}. Headless Chromium with
 sets the end, with nearly all operators between, to the next frame; *key*: the same from a key in the search field.
 *Memory*: resident, the page's process. Netron opens the same file; Model Explorer, which does not read ONNX, the same
 graph in its own format, every block and layer folded. Versions: {{versions}}.
+Other work on the machine as it began: a load of {{load:.1f}}.
 
 """
 
@@ -88,9 +89,9 @@ def locating(table: str, version: str) -> str:
     return _LOCATING.format(date=datetime.date.today().isoformat(), version=version) + table
 
 
-def viewing(table: str, runs: int, versions: str) -> str:
+def viewing(table: str, runs: int, versions: str, load: float) -> str:
     """The section on how long it takes until a model is seen."""
-    return _VIEWING.format(date=datetime.date.today().isoformat(), runs=runs, versions=versions) + table
+    return _VIEWING.format(date=datetime.date.today().isoformat(), runs=runs, versions=versions, load=load) + table
 
 
 def section(page: str, heading: str) -> str:

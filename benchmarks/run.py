@@ -191,7 +191,8 @@ def time_viewing(sizes: Sequence[str], peers: Sequence[str], runs: int) -> str:
     if peers:
         make_peers(viewers.ENVIRONMENT, viewers.PACKAGES)
     versions = ", ".join(package.replace("==", " ") for package in viewers.PACKAGES)
-    return report.viewing(viewing.table(sizes, peers, runs), runs, versions)
+    load = os.getloadavg()[0]
+    return report.viewing(viewing.table(sizes, peers, runs), runs, versions, load)
 
 
 def measure_cuts(cases: list[Case], runs: int, peers: bool) -> str:

@@ -96,7 +96,7 @@ def test_memory_of_a_process_is_seen(tmp_path: Path) -> None:
 
 def test_sections_stay_beside_each_other() -> None:
     page = report.with_section("# Page\n", report.locating("| found |\n", "polygraphy 1"))
-    page = report.with_section(page, report.viewing("| seen |\n", 3, "other 1"))
+    page = report.with_section(page, report.viewing("| seen |\n", 3, "other 1", 0.5))
     page = report.with_section(page, report.locating("| again |\n", "polygraphy 2"))
     assert [page.count(word) for word in ("| found |", "| again |", "| seen |", report.LOCATING, report.VIEWING)] == [
         *(0, 1, 1, 1, 1)
