@@ -65,12 +65,18 @@ def browser() -> Generator[Browser, None, None]:
 
 @pytest.fixture
 def opened(browser: Browser, request: pytest.FixtureRequest, tmp_path: Path) -> Generator[Opened, None, None]:
-    """Serves a model and opens it: `opened(path, **given)` for `viewing`, `context={…}` for the browser's."""
+    """Serves a model and opens it: `opened(path, **given)` for `viewing`, `context={…}` for the browser's.
+
+    With `infers`, types that the file does not state are looked for, as for a user.
+    """
     with ExitStack() as stack:
         views: list[View] = []
 
-        def opening(path: Path, context: dict[str, Any] | None = None, **given: Any) -> tuple[View, Page]:
+        def opening(
+            path: Path, context: dict[str, Any] | None = None, infers: bool = False, **given: Any
+        ) -> tuple[View, Page]:
             page = stack.enter_context(viewing(path, given.pop("output", tmp_path / "out"), **given))
+            page.session.typed |= not infers  # a framework that is imported beside every test takes seconds of each
             own = browser.new_context(**{**CONTEXT, **(context or {})})
             stack.callback(own.close)
             own.set_default_timeout(10_000)

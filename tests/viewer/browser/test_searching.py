@@ -83,3 +83,13 @@ def test_a_selection_in_the_same_field(opened: Opened, ending: str) -> None:
     view.tab.keyboard.press("Enter")
     view.chosen("conv1")
     assert not view.blue("conv1")
+
+
+def test_types_that_are_found_meanwhile_disturb_nobody(opened: Opened) -> None:
+    view, page = opened(digits("onnx"), infers=True)
+    view.search("pool5")
+    view.until(lambda: page.session.typed, "all types", 40)
+    view.tab.wait_for_timeout(300)
+    assert view.tab.locator("#search").input_value() == "pool5"
+    view.tab.keyboard.press("Enter")
+    view.chosen("pool5")
