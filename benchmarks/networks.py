@@ -45,10 +45,10 @@ def resnet(width: int) -> Iterator[Node]:
     yield Node("maxpool", "pool1", (x,), (1, width, side, side), kernel=3, stride=2)
     x = "pool1"
     for stage, blocks in enumerate(BLOCKS):
-        for block in range(blocks):
-            stride = 2 if stage > 0 and block == 0 else 1
+        for number in range(blocks):
+            stride = 2 if stage > 0 and number == 0 else 1
             inner = width << stage
-            nodes = list(block(f"s{stage + 1}b{block}", x, channels, inner, side, stride))
+            nodes = list(block(f"s{stage + 1}b{number}", x, channels, inner, side, stride))
             yield from nodes
             x, channels, side = nodes[-1].name, 4 * inner, side // stride
     yield Node("avgpool", "pool5", (x,), (1, channels, 1, 1), kernel=side)
