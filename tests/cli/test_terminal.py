@@ -27,7 +27,13 @@ def started(
     *arguments: object, env: dict[str, str], cwd: Path, stderr: int = subprocess.PIPE
 ) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "subcut", *map(str, arguments)]
-    return subprocess.Popen(command, cwd=cwd, env={**os.environ, **env}, stdout=subprocess.PIPE, stderr=stderr)
+    env = {**os.environ, **env}
+    return subprocess.Popen(command, cwd=cwd, env=env, stdout=subprocess.PIPE, stderr=stderr, preexec_fn=_attended)
+
+
+def _attended() -> None:
+    """Under `nohup`, as tests may run, a process is told to ignore that its terminal went away."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def wait_for_bytes(folder: Path) -> None:
