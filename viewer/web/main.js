@@ -12,7 +12,7 @@ import { InfoPanel } from './app/info.js';
 import { listenToKeys } from './app/keys.js';
 import { recall } from './app/memory.js';
 import { Status } from './app/status.js';
-import { installTesting } from './engine/engine.js';
+import { installTesting, prepareWorker } from './engine/engine.js';
 import { button } from './app/widgets.js';
 
 /** @typedef {import('./app/types.js').Session} Session */
@@ -32,6 +32,7 @@ function dress(app) {
 
 /** @param {App} app */
 async function open(app) {
+  prepareWorker();
   const stage = part('stage');
   fill(stage, h('p', { class: 'loading', role: 'status', text: t('app.loading') }));
   /** @type {Session} */
