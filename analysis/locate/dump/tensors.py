@@ -88,6 +88,7 @@ class DeviceTensors:
 
     def __init__(self, twin: Twin, truth: Truth) -> None:
         self.twin, self.truth = twin, truth
+        self._names = twin.model.dialect.compiled_names(twin.model.main)
         self._last: tuple[Value, Array] | None = None
         self._made: dict[Value, Array] = {}
 
@@ -135,8 +136,8 @@ class DeviceTensors:
 
     def _reading(self, row: Row, readers: Mapping[Op, object]) -> Iterator[tuple[str, int, str]]:
         """The inputs of the device's operators for `readers` that have the tensor of `row`, and what is between."""
-        holders, names = self.twin.holders, self.twin.model.dialect.compiled_names(self.twin.model.main)
-        wanted = {holder.name for op in readers for holder in holders.covering.get(names.get(op, ""), [])}
+        holders = self.twin.holders
+        wanted = {holder.name for op in readers for holder in holders.covering.get(self._names.get(op, ""), [])}
         port = row.holder, row.output
         for name in sorted(wanted):
             for slot, edge in enumerate(data_inputs(holders.ops[name])):
