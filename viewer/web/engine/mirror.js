@@ -11,6 +11,7 @@
 
 import { MARK } from './marks.js';
 import { isContainer, NODE } from './nodes.js';
+import { located } from './sizes.js';
 
 const MOST = 200;
 const REST = 120;
@@ -110,11 +111,15 @@ export class Mirror {
 }
 
 /**
+ * What a node is. Its name is the whole one: who hears it does not see the box that says the first part.
+ *
  * @param {Scene} scene
  * @param {number} node
  */
-function describe(scene, node) {
-  const { title, name } = scene.text(node);
+export function describe(scene, node) {
+  const { title } = scene.text(node);
+  const { graph, op } = located(scene.view, node);
+  const name = op < 0 ? '' : graph.names[op];
   const { edges, labels } = scene.view;
   const leaving = scene.leaving.items[scene.leaving.offsets[node]];
   const has = scene.leaving.offsets[node] < scene.leaving.offsets[node + 1];
