@@ -22,7 +22,7 @@ from subcut.viewer.jobs import Busy, Inference, Jobs
 from subcut.viewer.questions import Questions
 from subcut.viewer.session import Session
 from subcut.viewer.warming import warm
-from subcut.viewer.web_files import TYPES, page, web_files
+from subcut.viewer.web_files import TYPES, contents, web_files
 
 Answer = Callable[[Request], Awaitable[Response]]
 Question = Callable[[Asked], Any]
@@ -36,7 +36,7 @@ class App:
     def __init__(self, session: Session) -> None:
         self.session = session
         self.files = web_files()
-        self._page = page(self.files)
+        self._contents = contents(self.files)
         self.events = Events()
         self.jobs = Jobs(self.events)
         self._warming: asyncio.Task[None] | None = None
@@ -89,7 +89,7 @@ class App:
     def _file(self, path: str) -> Response:
         file = self.files[path]
         try:
-            content = self._page if path == "/" else file.read_bytes()
+            content = self._contents[path] if path in self._contents else file.read_bytes()
         except OSError:
             return PlainTextResponse("no such page\n", 404)
         return Response(content, media_type=TYPES[file.suffix])

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import re
 from pathlib import Path
+
+from subcut.viewer.linking import ENTRIES, joined
 
 FOLDER = Path(__file__).parent / "web"
 TYPES = {
@@ -16,10 +16,6 @@ TYPES = {
 }
 
 
-_IMPORT = re.compile(r"^(?:import|export)\b[^'\";]*? from '(\.[^']+)'", re.MULTILINE)
-"""A module that another one names where it begins."""
-
-
 def web_files(folder: Path = FOLDER) -> dict[str, Path]:
     """Path of the request to file, for every file of a type that pages are made of; links are left out."""
     files = sorted(path for path in folder.rglob("*") if path.suffix in TYPES and path.is_file())
@@ -27,21 +23,7 @@ def web_files(folder: Path = FOLDER) -> dict[str, Path]:
     return {"/": folder / "index.html", **found}
 
 
-def page(files: dict[str, Path]) -> bytes:
-    """The page, told of every module that it is made of: asked for at once, not each by the one before it."""
-    links = "".join(f'    <link rel="modulepreload" href="{path}" />\n' for path in modules(files))
-    return files["/"].read_text("utf-8").replace("  </head>", f"{links}  </head>", 1).encode()
-
-
-def modules(files: dict[str, Path], entry: str = "/web/main.js") -> list[str]:
-    """The modules that the one at `entry` imports, and those that they import, in the order of their paths."""
-    found = {entry}
-    todo = [entry]
-    while todo:
-        path = Path(todo.pop())
-        for name in _IMPORT.findall(files[path.as_posix()].read_text("utf-8")):
-            wanted = os.path.normpath(path.parent / name)
-            if wanted in files and wanted not in found:
-                found.add(wanted)
-                todo.append(wanted)
-    return sorted(found)
+def contents(files: dict[str, Path]) -> dict[str, bytes]:
+    """What is sent for those files that the browser asks for first; scripts are joined of their modules."""
+    sent = {path: file.read_bytes() for path, file in files.items() if path == "/" or file.suffix == ".css"}
+    return sent | {entry: joined(files, entry) for entry in ENTRIES}

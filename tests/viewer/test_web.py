@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from support.models import ROOT
 
-from subcut.viewer.web_files import modules, page, web_files
+from subcut.viewer.linking import ENTRIES, joined
+from subcut.viewer.web_files import contents, web_files
 
 WEB = ROOT / "viewer" / "web"
 CHECKS = ROOT / "tests" / "viewer"
@@ -56,19 +57,55 @@ def test_the_page_is_small_files_without_anything_of_others() -> None:
         assert "://" not in text.replace("http://www.w3.org/", ""), f"{path} names an address"
 
 
-def test_the_page_names_every_module_that_it_is_made_of(tmp_path: Path) -> None:
-    """Asked for at once: one that is missing is found late, one too many is fetched for nothing."""
-    files = web_files()
-    linked = re.findall(r'<link rel="modulepreload" href="([^"]+)" />', page(files).decode())
-    assert linked == modules(files)
-    assert {"/web/main.js", "/web/app/app.js", "/web/engine/layouter.js"} <= set(linked)
-    assert "/web/engine/worker.js" not in linked  # it has modules of its own
-    (tmp_path / "a.js").write_text(
-        "import {\n  b,\n} from './deep/b.js';\n// from './no.js'\nconst c = import('./no.js');\n"
+def test_the_joined_scripts_are_made_of_every_module_that_is_imported(tmp_path: Path) -> None:
+    """And of no other: the worker has a script of its own, and only that one has its first module."""
+    sent = contents(web_files())
+    for entry in ENTRIES:
+        assert sent[entry].count(b"return {") > 5
+        script = tmp_path / "script.mjs"
+        script.write_bytes(sent[entry])
+        ran(program("node"), "--check", script)
+    assert b"$engine$2fworker$2ejs" not in sent["/web/main.js"]
+    assert sent["/web/main.js"].count(b"const $engine$2flayout$2ejs = ") == 1
+    assert b"import " not in re.sub(rb"/\*.*?\*/", b"", sent["/web/main.js"], flags=re.DOTALL)
+
+
+def write(folder: Path, **sources: str) -> dict[str, Path]:
+    """Modules in a folder, as the page's are."""
+    for name, source in sources.items():
+        (folder / f"{name}.js").write_text(source)
+    return {f"/web/{name}.js": folder / f"{name}.js" for name in sources}
+
+
+def test_joined_modules_do_what_the_modules_do(tmp_path: Path) -> None:
+    sources = {
+        "a": "import {\n  b,\n  twice as two,\n} from './b.js';\nimport { d } from './d.js';\n"
+        "// from './no.js'\nconst c = 'own';\nconsole.log(b, two(d), c, import.meta.url.pathname);\n",
+        "b": "export { d } from './d.js';\nexport const b = `from ./no.js`;\nconst c = 2;\n"
+        "export function twice(x) {\n  return c * x;\n}\n",
+        "d": "const [d, rest] = [4, 5];\nconsole.log('once');\nexport class E {}\nexport { d, rest };\n",
+        "no": "throw new Error('not imported');\n",
+    }
+    script = joined(write(tmp_path, **sources), "/web/a.js").decode()
+    place = "globalThis.location = new URL('http://here/');\n"
+    done = subprocess.run(
+        [program("node"), "--input-type=module", "-e", place + script], capture_output=True, text=True, timeout=60
     )
-    (tmp_path / "deep").mkdir()
-    (tmp_path / "deep/b.js").write_text("export { d } from '../d.js';\nexport const b = 'from ./no.js';\n")
-    (tmp_path / "d.js").write_text("export const d = 1;\n")
-    (tmp_path / "no.js").write_text("")
-    found = modules({f"/web/{name}": tmp_path / name for name in ("a.js", "deep/b.js", "d.js", "no.js")}, "/web/a.js")
-    assert found == ["/web/a.js", "/web/d.js", "/web/deep/b.js"]
+    assert done.stdout == "once\nfrom ./no.js 8 own /web/a.js\n", done.stderr
+
+
+@pytest.mark.parametrize(
+    ("sources", "why"),
+    [
+        ({"a": "import { b } from './b.js';\n", "b": "import { a } from './a.js';\n"}, "imports itself by way of"),
+        ({"a": "import * as b from './b.js';\n", "b": ""}, "cannot be joined: import"),
+        ({"a": "export let b = 1;\n"}, "cannot be joined: export let"),
+        ({"a": "export default 1;\n"}, "cannot be joined: export default"),
+        ({"a": "const b = await import('./b.js');\n", "b": ""}, "cannot be joined: await import"),
+        ({"a": "const b = 1;\nexport { b as c };\n"}, "cannot be joined: b as c"),
+    ],
+    ids=["circle", "all", "let", "default", "late", "renamed"],
+)
+def test_modules_that_cannot_be_joined_are_told(tmp_path: Path, sources: dict[str, str], why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        joined(write(tmp_path, **sources), "/web/a.js")

@@ -35,6 +35,7 @@ async function open(app) {
   prepareWorker();
   const stage = part('stage');
   fill(stage, h('p', { class: 'loading', role: 'status', text: t('app.loading') }));
+  app.fetchGraph(0, '').catch(() => {}); // what fails is told where the graph is asked for again, to be shown
   /** @type {Session} */
   const session = await ask('/api/session');
   if (!recall('language') && session.language) app.setLanguage(session.language);

@@ -27,6 +27,8 @@ export class App {
     this.activeAt = 0;
     /** @type {Map<string, Graph>} */
     this.graphs = new Map();
+    /** @type {Map<string, Promise<Graph>>} */
+    this.asked = new Map();
     /** @type {import('./compare.js').Compare | null} */
     this.compare = null;
     /** @type {{bar: import('./bar.js').Bar, status: import('./status.js').Status} | null} */
@@ -56,13 +58,18 @@ export class App {
 
   /** @param {number} model @param {string} key @returns {Promise<Graph>} */
   async fetchGraph(model, key) {
-    const known = this.loaded(model, key);
+    const name = `${model} ${key}`;
+    const known = this.graphs.get(name);
     if (known) return known;
-    /** @type {import('./types.js').Columns} */
-    const columns = await ask('/api/graph', { model, graph: key });
-    const graph = readGraph(columns);
-    this.graphs.set(`${model} ${key}`, graph);
-    return graph;
+    const asked = this.asked.get(name) ?? ask('/api/graph', { model, graph: key }).then(readGraph);
+    this.asked.set(name, asked);
+    try {
+      const graph = await asked;
+      this.graphs.set(name, graph);
+      return graph;
+    } finally {
+      this.asked.delete(name);
+    }
   }
 
   /** How a body is called: by the operator that runs it. @param {string} key */

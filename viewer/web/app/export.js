@@ -5,7 +5,7 @@ import { h, said } from './dom.js';
 import { t } from './i18n.js';
 import { begun } from './job.js';
 import { jobCard } from './job-card.js';
-import { button, complain, dialog, notify } from './widgets.js';
+import { button, dialog, notify } from './widgets.js';
 
 /** @typedef {import('./app.js').App} App */
 
@@ -25,15 +25,6 @@ export async function startJob(app, what, options) {
     if (!(error instanceof Refusal)) throw error;
     const message = error.code === 'unreachable' ? t('app.unreachable') : error.message;
     app.store.set({ job: { ...begun(what), state: 'failed', message, help: error.help } });
-  }
-}
-
-/** @param {App} app */
-export async function cancelJob(app) {
-  try {
-    await ask('/api/cancel', {});
-  } catch (error) {
-    complain(error);
   }
 }
 

@@ -1,10 +1,10 @@
 /** The job as it is seen: a bar, what is being done, the log on demand, and at the end the folder. */
 
+import { ask } from './api.js';
 import { fill, h, said } from './dom.js';
-import { cancelJob } from './export.js';
 import { t } from './i18n.js';
 import { share } from './job.js';
-import { button, copy } from './widgets.js';
+import { button, complain, copy } from './widgets.js';
 
 /** @typedef {import('./state.js').Job} Job */
 
@@ -103,4 +103,13 @@ function log(job, open) {
     text.scrollTop = text.scrollHeight;
   });
   return made;
+}
+
+/** @param {import('./app.js').App} app */
+async function cancelJob(app) {
+  try {
+    await ask('/api/cancel', {});
+  } catch (error) {
+    complain(error);
+  }
 }

@@ -15,7 +15,8 @@ import { EDGE, MARK, NodeMarks } from './marks.js';
 import { Minimap, WIDTH as STRIP } from './minimap.js';
 import { Mirror } from './mirror.js';
 import { NODE } from './nodes.js';
-import { paint, WORDS } from './paint.js';
+import { WORDS } from './frame.js';
+import { paint } from './paint.js';
 import { Scene } from './scene.js';
 import { themeOf } from './theme.js';
 
@@ -47,7 +48,7 @@ export class Canvas {
     /** Node that the keys move from. */
     this.focus = -1;
     this.hover = -1;
-    /** @type {import('./paint.js').Words} */
+    /** @type {import('./frame.js').Words} */
     this.words = WORDS;
     /** @type {Map<string, string>} */
     this.texts = new Map();

@@ -53,7 +53,7 @@ export class Mirror {
       const [dx, dy] = [(this.built.x - sight.x) * sight.zoom, (this.built.y - sight.y) * sight.zoom];
       this.layer.style.transform = `translate(${dx}px, ${dy}px) scale(${scale})`;
     }
-    this.timer = window.setTimeout(() => this.build(scene, marks, sight, focus), REST);
+    this.timer = window.setTimeout(() => this.build(scene, marks, sight, focus), this.built ? REST : 0);
   }
 
   /**

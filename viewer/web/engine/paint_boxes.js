@@ -2,14 +2,13 @@
  * Open groups and bodies: boxes behind what is in them.
  *
  * @module
- * @typedef {import('./paint.js').Frame} Frame
+ * @typedef {import('./frame.js').Frame} Frame
  */
 
+import { fitted, inSight, paintToggle } from './frame.js';
 import { MARK } from './marks.js';
 import { NODE } from './nodes.js';
-import { inSight } from './paint.js';
 import { METRICS } from './sizes.js';
-import { fitted } from './paint_nodes.js';
 
 const RADIUS = 10;
 /** Boxes that would be lower than this on the screen, in pixels, are left out. */
@@ -109,27 +108,4 @@ function paintTitle(frame, box, x, y, operator) {
     pen.strokeText(shown, x + 26, y + METRICS.title / 2 + 0.5);
   }
   pen.fillText(shown, x + 26, y + METRICS.title / 2 + 0.5);
-}
-
-/**
- * A plus or a minus in a square: opens or closes.
- *
- * @param {Frame} frame
- * @param {number} x its middle
- * @param {number} y
- * @param {boolean} plus
- * @param {string | CanvasGradient | CanvasPattern} colour
- */
-export function paintToggle({ pen }, x, y, plus, colour) {
-  pen.strokeStyle = colour;
-  pen.lineWidth = 1.3;
-  pen.beginPath();
-  pen.roundRect(x - 5.5, y - 5.5, 11, 11, 2.5);
-  pen.moveTo(x - 3, y);
-  pen.lineTo(x + 3, y);
-  if (plus) {
-    pen.moveTo(x, y - 3);
-    pen.lineTo(x, y + 3);
-  }
-  pen.stroke();
 }

@@ -2,13 +2,12 @@
  * Lines, what is written beside them, and the tags that long ones end in.
  *
  * @module
- * @typedef {import('./paint.js').Frame} Frame
+ * @typedef {import('./frame.js').Frame} Frame
  */
 
 import { EDGE } from './marks.js';
 import { NODE } from './nodes.js';
-import { DETAIL } from './paint.js';
-import { fitted } from './paint_nodes.js';
+import { DETAIL, fitted } from './frame.js';
 import { METRICS } from './sizes.js';
 
 const ARROW = 4;

@@ -2,11 +2,11 @@
  * What the user has pointed at: selection, search hits, start and end, inputs of the cut, fused groups.
  *
  * @module
- * @typedef {import('./paint.js').Frame} Frame
+ * @typedef {import('./frame.js').Frame} Frame
  */
 
 import { EDGE, MARK } from './marks.js';
-import { DETAIL } from './paint.js';
+import { DETAIL } from './frame.js';
 import { scaleColour } from './theme.js';
 
 /** @param {Frame} frame */

@@ -2,15 +2,13 @@
  * Operators, folded groups, inputs and outputs, in as much detail as the zoom allows.
  *
  * @module
- * @typedef {import('./paint.js').Frame} Frame
+ * @typedef {import('./frame.js').Frame} Frame
  */
 
+import { DETAIL, fitted, paintToggle } from './frame.js';
 import { MARK } from './marks.js';
 import { NODE } from './nodes.js';
-import { DETAIL } from './paint.js';
-import { paintToggle } from './paint_boxes.js';
 import { METRICS } from './sizes.js';
-import { elide } from './text.js';
 import { scaleColour } from './theme.js';
 
 const RADIUS = 7;
@@ -46,23 +44,6 @@ export function paintNodes(frame) {
   if (zoom < DETAIL.line) return paintTicks(frame);
   if (zoom < DETAIL.type) return paintBlocks(frame);
   for (const node of frame.nodes) paintNode(frame, node);
-}
-
-/**
- * A text that fits, remembered from frame to frame.
- *
- * @param {Frame} frame with the font set
- * @param {string} text
- * @param {number} width
- */
-export function fitted({ pen, texts }, text, width) {
-  const key = `${width | 0} ${pen.font.slice(0, 4)} ${text}`;
-  const known = texts.get(key);
-  if (known !== undefined) return known;
-  if (texts.size > 20000) texts.clear();
-  const made = elide(text, width, (part) => pen.measureText(part).width);
-  texts.set(key, made);
-  return made;
 }
 
 /**

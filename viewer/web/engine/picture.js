@@ -3,7 +3,7 @@
  *
  * @module
  * @typedef {import('./draw.js').Canvas} Canvas
- * @typedef {import('./paint.js').Pen} Pen
+ * @typedef {import('./frame.js').Pen} Pen
  */
 
 import { paint } from './paint.js';

@@ -23,7 +23,7 @@ export function escapeXml(text) {
 /** A tenth of a pixel is plenty. @param {number} value */
 const short = (value) => String(Math.round(value * 10) / 10);
 
-/** @implements {Pick<import('./paint.js').Pen, 'fillRect'>} */
+/** @implements {Pick<import('./frame.js').Pen, 'fillRect'>} */
 export class SvgPen {
   /**
    * @param {number} width
