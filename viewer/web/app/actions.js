@@ -1,10 +1,13 @@
 /** What can be done with an operator or a scope: the menu of the right button, and of the menu key. */
 
 import { t } from './i18n.js';
+import { scopeSpot } from './scope.js';
 import { copy, menu } from './widgets.js';
 
 /** @typedef {import('./app.js').App} App */
+/** @typedef {import('../engine/types.js').Group} Group */
 /** @typedef {import('./types.js').Place} Place */
+/** @typedef {import('./types.js').Spot} Spot */
 /** @typedef {import('./widgets.js').Item} Item */
 
 /**
@@ -18,41 +21,43 @@ export function openMenu(app, place, x, y) {
   if (!graph) return;
   const name = graph.names[place.id];
   app.select(place, { centre: false });
-  const items = [{ text: name }, ...(place.model === 0 ? roles(app, place) : []), ...others(app, place, name)];
+  const items = [{ text: name }, ...(place.model === 0 ? roles(app, app.selecting.spot(place)) : []), ...others(app, place, name)];
   menu(t('menu.label', { name }), items, x, y, app.paneOf(place.model)?.focusable ?? null);
 }
 
-/** @param {App} app @param {Place} place @returns {Item[]} */
-function roles(app, place) {
+/** @param {App} app @param {Spot} spot @returns {Item[]} */
+function roles(app, spot) {
   const { selecting } = app;
-  const graph = app.loaded(0, place.graph);
-  const { starts, ends } = selecting.here(place);
-  const notStart = selecting.whyNotStart(place) ?? undefined;
-  const notEnd = selecting.whyNotEnd(place) ?? undefined;
-  const swapEnd = notEnd ? selecting.swappable(place, 'end') : null;
-  const swapStart = notStart ? selecting.swappable(place, 'start') : null;
+  const graph = app.loaded(0, spot.graph);
+  const { starts, ends } = selecting.here(spot);
+  const notStart = selecting.whyNotStart(spot) ?? undefined;
+  const notEnd = selecting.whyNotEnd(spot) ?? undefined;
+  const swapEnd = notEnd ? selecting.swappable(spot, 'end') : null;
+  const swapStart = notStart ? selecting.swappable(spot, 'start') : null;
+  const isStart = spot.starts.some((id) => starts.includes(id));
+  const isEnd = spot.ends.some((id) => ends.includes(id));
   const name = (/** @type {number} */ id) => graph?.names[id] ?? '';
   /** @type {(Item | false)[]} */
   const items = [
-    { text: t('menu.start'), icon: 'start', key: 'S', why: notStart, run: () => selecting.start(place, false) },
+    { text: t('menu.start'), icon: 'start', key: 'S', why: notStart, run: () => selecting.start(spot, false) },
     starts.length > 0 &&
-      !starts.includes(place.id) &&
-      !notStart && { text: t('menu.addstart'), icon: 'plus', key: '⇧S', run: () => selecting.start(place, true) },
-    starts.includes(place.id) && { text: t('menu.unstart'), icon: 'minus', run: () => selecting.remove(place.id) },
+      !isStart &&
+      !notStart && { text: t('menu.addstart'), icon: 'plus', key: '⇧S', run: () => selecting.start(spot, true) },
+    isStart && { text: t('menu.unstart'), icon: 'minus', run: () => selecting.remove('start', spot.starts) },
     swapStart !== null && {
       text: t('menu.swapend', { name: name(swapStart) }),
       icon: 'undo',
-      run: () => selecting.swap(place, 'start'),
+      run: () => selecting.swap(spot, 'start'),
     },
-    { text: t('menu.end'), icon: 'end', key: 'E', why: notEnd, run: () => selecting.end(place, false) },
+    { text: t('menu.end'), icon: 'end', key: 'E', why: notEnd, run: () => selecting.end(spot, false) },
     ends.length > 0 &&
-      !ends.includes(place.id) &&
-      !notEnd && { text: t('menu.addend'), icon: 'plus', key: '⇧E', run: () => selecting.end(place, true) },
-    ends.includes(place.id) && { text: t('menu.unend'), icon: 'minus', run: () => selecting.remove(place.id) },
+      !isEnd &&
+      !notEnd && { text: t('menu.addend'), icon: 'plus', key: '⇧E', run: () => selecting.end(spot, true) },
+    isEnd && { text: t('menu.unend'), icon: 'minus', run: () => selecting.remove('end', spot.ends) },
     swapEnd !== null && {
       text: t('menu.swap', { name: name(swapEnd) }),
       icon: 'undo',
-      run: () => selecting.swap(place, 'end'),
+      run: () => selecting.swap(spot, 'end'),
     },
   ];
   return items.filter((item) => item !== false);
@@ -91,26 +96,29 @@ function others(app, place, name) {
 }
 
 /**
- * @param {App} app
  * @param {import('./pane.js').Pane} pane
- * @param {string} scope
- * @param {string} label
+ * @param {Group} group
  * @param {number} x
  * @param {number} y
  */
-export function openScopeMenu(app, pane, scope, label, x, y) {
-  const open = pane.isOpen(scope);
+export function openScopeMenu(pane, group, x, y) {
+  const { app } = pane;
+  const open = pane.isOpen(group.scope);
+  const spot = pane.model === 0 ? scopeSpot(pane, group) : null;
+  const name = spot?.name ?? group.label;
   menu(
-    t('menu.label', { name: label }),
+    t('menu.label', { name }),
     [
-      { text: label },
+      { text: name },
+      ...(spot ? roles(app, spot) : []),
       {
         text: t(open ? 'menu.fold' : 'menu.unfold'),
         icon: open ? 'fold' : 'unfold',
         key: 'Enter',
-        run: () => void pane.toggle(scope),
+        rule: spot !== null,
+        run: () => void pane.toggle(group.scope),
       },
-      { text: t('menu.copy'), icon: 'copy', run: () => void copy(label) },
+      { text: t('menu.copy'), icon: 'copy', run: () => void copy(name) },
     ],
     x,
     y,

@@ -77,36 +77,56 @@ export function answered(choice, answer) {
 }
 
 /**
- * Why an operator cannot become an end (or a start), seen from what is chosen on the other side.
+ * Why operators cannot become ends (or starts), seen from what is chosen on the other side.
  * @typedef {{why: "above" | "apart", other: number}} Refusal
+ * @typedef {{reach: (roots: number[]) => Uint8Array, coreach: (roots: number[]) => Uint8Array}} Reaching
  */
 
 /**
- * Row S9: an end has to be reached from a start.
- * @param {{reach: (roots: number[]) => Uint8Array, coreach: (roots: number[]) => Uint8Array}} graph
- * @param {number} id
+ * Row S9: an end has to be reached from a start. Of the ends of a scope one is enough.
+ * @param {Reaching} graph
+ * @param {number[]} ids
  * @param {number[]} starts
  * @returns {Refusal | null}
  */
-export function refuseEnd(graph, id, starts) {
-  if (!starts.length || starts.includes(id) || graph.reach(starts)[id]) return null;
-  const below = graph.reach([id]);
+export function refuseEnd(graph, ids, starts) {
+  if (!starts.length || endsWithin(graph, ids, starts).length) return null;
+  const below = graph.reach(ids);
   const other = starts.find((start) => below[start]);
   return other === undefined ? { why: 'apart', other: starts[0] } : { why: 'above', other };
 }
 
 /**
- * The same for a start, which has to reach an end.
- * @param {{reach: (roots: number[]) => Uint8Array, coreach: (roots: number[]) => Uint8Array}} graph
- * @param {number} id
+ * The same for starts, which have to reach an end.
+ * @param {Reaching} graph
+ * @param {number[]} ids
  * @param {number[]} ends
  * @returns {Refusal | null}
  */
-export function refuseStart(graph, id, ends) {
-  if (!ends.length || ends.includes(id) || graph.coreach(ends)[id]) return null;
-  const above = graph.coreach([id]);
+export function refuseStart(graph, ids, ends) {
+  if (!ends.length || startsWithin(graph, ids, ends).length) return null;
+  const above = graph.coreach(ids);
   const other = ends.find((end) => above[end]);
   return other === undefined ? { why: 'apart', other: ends[0] } : { why: 'above', other };
+}
+
+/**
+ * Those of the operators that a start leads to: all of them while there is no start.
+ * @param {Reaching} graph
+ * @param {number[]} ids
+ * @param {number[]} starts
+ */
+export function endsWithin(graph, ids, starts) {
+  if (!starts.length) return ids;
+  const reached = graph.reach(starts);
+  return ids.filter((id) => reached[id]);
+}
+
+/** @param {Reaching} graph @param {number[]} ids @param {number[]} ends */
+export function startsWithin(graph, ids, ends) {
+  if (!ends.length) return ids;
+  const needed = graph.coreach(ends);
+  return ids.filter((id) => needed[id]);
 }
 
 /**

@@ -112,7 +112,7 @@ export class CutPanel {
           on: { click: () => app.select({ model: 0, graph: app.store.state.choice.graph, id }) },
         }),
         button({ icon: 'close', label: t('cut.remove', { name: name(id) }), class: 'tool tiny' }, () =>
-          app.selecting.remove(id),
+          app.selecting.remove(role, [id]),
         ),
       ),
     );

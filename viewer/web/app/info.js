@@ -121,16 +121,17 @@ export class InfoPanel {
     if (!this.roles || !place || place.model !== 0) return;
     const { selecting } = this.app;
     const { starts, ends } = selecting.here(place);
+    const spot = selecting.spot(place);
     const isStart = starts.includes(place.id);
     const isEnd = ends.includes(place.id);
-    const whyNot = selecting.whyNotEnd(place) ?? undefined;
+    const whyNot = selecting.whyNotEnd(spot) ?? undefined;
     fill(
       this.roles,
       button({ icon: 'start', text: t('info.start'), pressed: isStart, class: 'button small start' }, () =>
-        isStart ? selecting.remove(place.id) : selecting.start(place, false),
+        isStart ? selecting.remove('start', spot.starts) : selecting.start(spot, false),
       ),
       button({ icon: 'end', text: t('info.end'), pressed: isEnd, title: whyNot, class: 'button small end' }, () =>
-        isEnd ? selecting.remove(place.id) : selecting.end(place, false),
+        isEnd ? selecting.remove('end', spot.ends) : selecting.end(spot, false),
       ),
     );
   }

@@ -1,10 +1,11 @@
 /** Keys that work anywhere on the page, but never while somebody types. Keys of the graph itself are the engine's. */
 
-import { openMenu } from './actions.js';
+import { openMenu, openScopeMenu } from './actions.js';
 import { openHelp } from './dialogs.js';
 import { typing } from './dom.js';
 import { openExport } from './export.js';
 import { t } from './i18n.js';
+import { focusedGroup, focusedSpot } from './scope.js';
 import { copy, notify } from './widgets.js';
 
 /** @typedef {import('./app.js').App} App */
@@ -46,22 +47,36 @@ function plain(app, search, event) {
   const { selected, overlay, hits } = app.store.state;
   const chosen = (/** @type {(place: import('./types.js').Place) => void} */ use) =>
     selected ? use(selected) : notify(t('refuse.none'));
+  const spotted = (/** @type {(spot: import('./types.js').Spot) => void} */ use) => {
+    const spot = focusedSpot(app);
+    if (spot) use(spot);
+    else notify(t('refuse.none'));
+  };
   /** @type {Record<string, () => void>} */
   const keys = {
     '/': () => search.focus(),
     '?': () => openHelp(),
-    s: () => chosen((place) => app.selecting.start(place, event.shiftKey)),
-    e: () => chosen((place) => app.selecting.end(place, event.shiftKey)),
+    s: () => spotted((spot) => app.selecting.start(spot, event.shiftKey)),
+    e: () => spotted((spot) => app.selecting.end(spot, event.shiftKey)),
     x: () => app.selecting.clear(),
     f: () => document.getElementById('find')?.focus(),
-    m: () => chosen((place) => menuAt(app, place)),
+    m: () => openFocused(app) || chosen((place) => menuAt(app, place)),
     n: () => (overlay.on && !hits ? app.compare?.step(event.shiftKey ? -1 : 1) : app.stepHit(event.shiftKey ? -1 : 1)),
-    contextmenu: () => chosen((place) => menuAt(app, place)),
+    contextmenu: () => openFocused(app) || chosen((place) => menuAt(app, place)),
     escape: () => (hits ? app.store.set({ hits: null }) : app.unselect()),
   };
   const run = keys[event.key.toLowerCase()];
   run?.();
   return run !== undefined;
+}
+
+/** The menu of the scope that has the focus of the keys. @param {App} app @returns {boolean} whether there is one */
+function openFocused({ active }) {
+  const group = active?.focused ? focusedGroup(active) : null;
+  if (!group) return false;
+  const box = active.canvas.boxOf(group.node);
+  openScopeMenu(active, group, box.x + box.w / 2, box.y + Math.min(box.h, 40));
+  return true;
 }
 
 /** @param {App} app @param {import('./types.js').Place} place */

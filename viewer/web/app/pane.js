@@ -4,6 +4,7 @@ import { openMenu, openScopeMenu } from './actions.js';
 import { fill, h } from './dom.js';
 import { t } from './i18n.js';
 import { choiceMarks, marked } from './marking.js';
+import { focusedGroup } from './scope.js';
 import { keepInStep, stayCentred } from './step.js';
 import { savePicture } from './pictures.js';
 import { button, complain } from './widgets.js';
@@ -53,6 +54,8 @@ export class Pane {
     this.layout = null;
     /** @type {Marks} */
     this.marks = {};
+    /** The scope that has the focus of the keys, if one has it: new marks leave it there. */
+    this.focused = '';
     /** @type {{graph: Graph, ids: Map<string, number>} | null} */
     this.named = null;
     this.layouter = new Layouter();
@@ -206,6 +209,7 @@ export class Pane {
       this.view = view;
       this.layout = layout;
       this.canvas.setScene(view, layout, { keep });
+      if (this.focused) this.canvas.focusOn(this.focused);
     } catch (error) {
       if (!(error instanceof DOMException && error.name === 'AbortError')) throw error;
     } finally {
@@ -216,8 +220,10 @@ export class Pane {
 
   /** @param {Marks} marks  what changes; the rest stays */
   mark(marks) {
+    if (marks.selected !== undefined) this.focused = '';
     this.marks = { ...this.marks, ...marks };
     this.canvas.setMarks(this.marks);
+    if (this.focused) this.canvas.focusOn(this.focused);
   }
 
   /** Where a drawn operator belongs. @param {number} id @returns {Place} */
@@ -269,6 +275,7 @@ export class Pane {
   /** @param {number} id */
   selected(id) {
     // A group may have the focus of the keys: the canvas knows, and must not be told that nothing is selected.
+    this.focused = focusedGroup(this)?.scope ?? '';
     this.marks = { ...this.marks, selected: id };
     if (id < 0) return this.app.store.set({ selected: null });
     this.app.select(this.placeOf(id), { centre: false });
@@ -277,12 +284,8 @@ export class Pane {
   /** @param {number} id  -1 for what is no operator @param {number} x @param {number} y */
   menu(id, x, y) {
     if (id >= 0) return openMenu(this.app, this.placeOf(id), x, y);
-    const { view, canvas } = this;
-    if (!view || canvas.focus < 0) return;
-    const kind = view.kind[canvas.focus];
-    if (kind !== NODE.group && kind !== NODE.open) return;
-    const { scope, label } = view.groups[view.id[canvas.focus]];
-    openScopeMenu(this.app, this, scope, label, x, y);
+    const group = focusedGroup(this);
+    if (group) openScopeMenu(this, group, x, y);
   }
 
   /** @param {KeyboardEvent} event @returns {boolean} whether the key is dealt with */
@@ -312,6 +315,7 @@ export class Pane {
         await this.fetchBody(scope);
         this.open.add(scope);
       }
+      this.focused = scope;
       await this.redraw(scope);
       this.app.store.set({ drawn: this.app.store.state.drawn + 1 });
     } catch (error) {

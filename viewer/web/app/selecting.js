@@ -1,13 +1,14 @@
 /** Choosing what to cut: pointing leads to a text, a text leads to operators, and the server is the only one who parses. */
 
 import { Latest, Refusal } from './api.js';
-import { answered, nothing, point, refuseEnd, refuseStart, worded, write } from './choice.js';
+import { answered, endsWithin, nothing, point, refuseEnd, refuseStart, startsWithin, worded, write } from './choice.js';
 import { quietly } from './dom.js';
 import { t } from './i18n.js';
 import { complain, notify } from './widgets.js';
 
 /** @typedef {import('./choice.js').Choice} Choice */
 /** @typedef {import('./types.js').Place} Place */
+/** @typedef {import('./types.js').Spot} Spot */
 
 /** Milliseconds without a key before a text is sent. */
 const PAUSE = 180;
@@ -36,92 +37,100 @@ export class Selecting {
     else this.app.store.set({ choice });
   }
 
+  /** @param {Place} place @returns {Spot} */
+  spot(place) {
+    const name = this.app.loaded(place.model, place.graph)?.names[place.id] ?? '';
+    return { model: place.model, graph: place.graph, name, starts: [place.id], ends: [place.id] };
+  }
+
   /**
-   * Makes an operator a start, or says why it cannot be one.
-   * @param {Place} place
+   * Makes an operator or a scope a start, or says why it cannot be one.
+   * @param {Spot} spot
    * @param {boolean} add  beside the starts there are
    */
-  start(place, add) {
-    if (!this.ours(place)) return;
-    const { starts, ends, graph } = this.here(place);
-    const refused = this.whyNotStart(place);
-    if (refused) return void this.refuse(refused, () => this.point(graph, [...ends], [place.id]));
-    this.point(graph, add ? unique([...starts, place.id]) : [place.id], ends);
+  start(spot, add) {
+    const graph = this.ours(spot);
+    if (!graph) return;
+    const { starts, ends } = this.here(spot);
+    const refused = this.whyNotStart(spot);
+    if (refused) return this.refuse(refused, spot, 'start');
+    this.point(spot.graph, unique([...(add ? starts : []), ...startsWithin(graph, spot.starts, ends)]), ends);
   }
 
-  /** @param {Place} place @param {boolean} add */
-  end(place, add) {
-    if (!this.ours(place)) return;
-    const { starts, ends, graph } = this.here(place);
-    const refused = this.whyNotEnd(place);
-    if (refused) return void this.refuse(refused, () => this.point(graph, [place.id], [...starts]));
-    this.point(graph, starts, add ? unique([...ends, place.id]) : [place.id]);
+  /** @param {Spot} spot @param {boolean} add */
+  end(spot, add) {
+    const graph = this.ours(spot);
+    if (!graph) return;
+    const { starts, ends } = this.here(spot);
+    const refused = this.whyNotEnd(spot);
+    if (refused) return this.refuse(refused, spot, 'end');
+    this.point(spot.graph, starts, unique([...(add ? ends : []), ...endsWithin(graph, spot.ends, starts)]));
   }
 
-  /** The starts and ends that lie in the graph of an operator: a choice does not reach over graphs. @param {Place} place */
-  here(place) {
+  /** The starts and ends in the graph of an operator: a choice does not reach over graphs. @param {{graph: string}} spot */
+  here(spot) {
     const { choice } = this;
-    if (choice.graph !== place.graph) return { graph: place.graph, starts: [], ends: [] };
-    return { graph: place.graph, starts: choice.starts, ends: choice.ends };
+    return choice.graph === spot.graph ? { starts: choice.starts, ends: choice.ends } : { starts: [], ends: [] };
   }
 
-  /** @param {Place} place @returns {string | null} */
-  whyNotEnd(place) {
-    const graph = this.app.loaded(0, place.graph);
-    const refused = graph && refuseEnd(graph, place.id, this.here(place).starts);
+  /** @param {Spot} spot @returns {string | null} */
+  whyNotEnd(spot) {
+    const graph = this.app.loaded(0, spot.graph);
+    if (!spot.ends.length) return t('refuse.constants', { name: spot.name });
+    const refused = graph && refuseEnd(graph, spot.ends, this.here(spot).starts);
     if (!graph || !refused) return null;
-    const names = { name: graph.names[place.id], start: graph.names[refused.other] };
+    const names = { name: spot.name, start: graph.names[refused.other] };
     return t(refused.why === 'above' ? 'refuse.end.above' : 'refuse.end.apart', names);
   }
 
-  /** @param {Place} place @returns {string | null} */
-  whyNotStart(place) {
-    const graph = this.app.loaded(0, place.graph);
-    const refused = graph && refuseStart(graph, place.id, this.here(place).ends);
+  /** @param {Spot} spot @returns {string | null} */
+  whyNotStart(spot) {
+    const graph = this.app.loaded(0, spot.graph);
+    if (!spot.starts.length) return t('refuse.constants', { name: spot.name });
+    const refused = graph && refuseStart(graph, spot.starts, this.here(spot).ends);
     if (!graph || !refused) return null;
-    const names = { name: graph.names[place.id], end: graph.names[refused.other] };
+    const names = { name: spot.name, end: graph.names[refused.other] };
     return t(refused.why === 'above' ? 'refuse.start.below' : 'refuse.start.apart', names);
   }
 
-  /** Whether trading places would make sense of a refused choice. @param {Place} place @param {"start" | "end"} role */
-  swappable(place, role) {
-    const graph = this.app.loaded(0, place.graph);
-    const { starts, ends } = this.here(place);
+  /** What to trade places with, where that would make sense of a refused choice. @param {Spot} spot @param {"start" | "end"} role */
+  swappable(spot, role) {
+    const graph = this.app.loaded(0, spot.graph);
     if (!graph) return null;
-    const refused = role === 'end' ? refuseEnd(graph, place.id, starts) : refuseStart(graph, place.id, ends);
+    const { starts, ends } = this.here(spot);
+    const refused = role === 'end' ? refuseEnd(graph, spot.ends, starts) : refuseStart(graph, spot.starts, ends);
     return refused?.why === 'above' ? refused.other : null;
   }
 
-  /** @param {Place} place @param {"start" | "end"} role */
-  swap(place, role) {
-    const { starts, ends, graph } = this.here(place);
-    if (role === 'end') this.point(graph, [place.id], [...starts]);
-    else this.point(graph, [...ends], [place.id]);
+  /** @param {Spot} spot @param {"start" | "end"} role  what it was to be */
+  swap(spot, role) {
+    const graph = this.app.loaded(0, spot.graph);
+    if (!graph) return;
+    const { starts, ends } = this.here(spot);
+    if (role === 'end') this.point(spot.graph, startsWithin(graph, spot.starts, starts), [...starts]);
+    else this.point(spot.graph, [...ends], endsWithin(graph, spot.ends, ends));
   }
 
-  /** @param {string} why @param {() => void} swap */
-  refuse(why, swap) {
-    const { selected } = this.app.store.state;
+  /** @param {string} why @param {Spot} spot @param {"start" | "end"} role */
+  refuse(why, spot, role) {
     this.dismiss();
-    const can = selected && (this.swappable(selected, 'end') ?? this.swappable(selected, 'start')) !== null;
-    this.dismiss = notify(why, { kind: 'bad', action: can ? { text: t('refuse.swap'), run: swap } : undefined });
+    const swap = { text: t('refuse.swap'), run: () => this.swap(spot, role) };
+    this.dismiss = notify(why, { kind: 'bad', action: this.swappable(spot, role) === null ? undefined : swap });
   }
 
-  /** Only the original can be cut. @param {Place} place */
-  ours(place) {
-    if (place.model === 0) return true;
+  /** The graph, if it is one of the original: only that can be cut. @param {Spot} spot */
+  ours(spot) {
+    if (spot.model === 0) return this.app.loaded(0, spot.graph);
     notify(t('refuse.foreign'), { kind: 'bad' });
-    return false;
+    return undefined;
   }
 
-  /** @param {number} id */
-  remove(id) {
+  /** @param {"start" | "end"} role @param {number[]} ids */
+  remove(role, ids) {
     const { graph, starts, ends } = this.choice;
-    this.point(
-      graph,
-      starts.filter((other) => other !== id),
-      ends.filter((other) => other !== id),
-    );
+    const left = (/** @type {number[]} */ all) => all.filter((id) => !ids.includes(id));
+    if (role === 'start') this.point(graph, left(starts), ends);
+    else this.point(graph, starts, left(ends));
   }
 
   clear() {

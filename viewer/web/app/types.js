@@ -115,5 +115,13 @@
  */
 
 /** @typedef {{model: number, graph: string, id: number}} Place  one operator */
+/**
+ * @typedef {object} Spot  what a cut can start or end at: an operator, or a scope
+ * @property {number} model
+ * @property {string} graph
+ * @property {string} name
+ * @property {number[]} starts  the operators to start at: of a scope those that data enters at
+ * @property {number[]} ends
+ */
 
 export {};

@@ -28,6 +28,16 @@ export const bodyScope = (key) => `\u0000${key}`;
 export const groupScope = (key, path) => (key === '' ? path : `\u0000${key}\u0000${path}`);
 
 /**
+ * Graph and path of a name scope, as `groupScope` put them together.
+ *
+ * @param {string} scope
+ */
+export function scopeParts(scope) {
+  const [, key = '', path = scope] = scope.split('\u0000');
+  return { key, path };
+}
+
+/**
  * The graphs of a model with the first id and the first edge of each.
  *
  * @param {Graph} graph

@@ -5,10 +5,12 @@ import { test } from 'node:test';
 import {
   answered,
   blue,
+  endsWithin,
   nothing,
   point,
   refuseEnd,
   refuseStart,
+  startsWithin,
   worded,
   write,
 } from '../../../../viewer/web/app/choice.js';
@@ -67,18 +69,28 @@ test('nothing pointed at, or an empty text, is no choice', () => {
 });
 
 test('an end above the start is refused, and so is one beside it', () => {
-  assert.equal(refuseEnd(graph, 3, [1]), null);
-  assert.deepEqual(refuseEnd(graph, 0, [1]), { why: 'above', other: 1 });
-  assert.deepEqual(refuseEnd(graph, 2, [1]), { why: 'apart', other: 1 });
-  assert.equal(refuseEnd(graph, 2, [1, 0]), null, 'one start that reaches it is enough');
-  assert.equal(refuseEnd(graph, 1, [1]), null, 'one operator can be both');
-  assert.equal(refuseEnd(graph, 0, []), null);
+  assert.equal(refuseEnd(graph, [3], [1]), null);
+  assert.deepEqual(refuseEnd(graph, [0], [1]), { why: 'above', other: 1 });
+  assert.deepEqual(refuseEnd(graph, [2], [1]), { why: 'apart', other: 1 });
+  assert.equal(refuseEnd(graph, [2], [1, 0]), null, 'one start that reaches it is enough');
+  assert.equal(refuseEnd(graph, [1], [1]), null, 'one operator can be both');
+  assert.equal(refuseEnd(graph, [0], []), null);
+});
+
+test('of the ends of a scope those count that a start leads to, and one is enough', () => {
+  assert.equal(refuseEnd(graph, [1, 2], [1]), null);
+  assert.deepEqual(endsWithin(graph, [1, 2], [1]), [1]);
+  assert.deepEqual(endsWithin(graph, [1, 2], []), [1, 2], 'without a start all of them');
+  assert.deepEqual(refuseEnd(graph, [0, 4], [1, 2]), { why: 'above', other: 1 });
+  assert.equal(refuseStart(graph, [2, 4], [2]), null);
+  assert.deepEqual(startsWithin(graph, [2, 4], [2]), [2]);
+  assert.deepEqual(refuseStart(graph, [3, 4], [2]), { why: 'above', other: 2 });
 });
 
 test('a start below the end is refused', () => {
-  assert.equal(refuseStart(graph, 0, [3]), null);
-  assert.deepEqual(refuseStart(graph, 3, [1]), { why: 'above', other: 1 });
-  assert.deepEqual(refuseStart(graph, 4, [3]), { why: 'apart', other: 3 });
+  assert.equal(refuseStart(graph, [0], [3]), null);
+  assert.deepEqual(refuseStart(graph, [3], [1]), { why: 'above', other: 1 });
+  assert.deepEqual(refuseStart(graph, [4], [3]), { why: 'apart', other: 3 });
 });
 
 test('what is blue before the server answers', () => {

@@ -1,0 +1,113 @@
+"""A cut that starts or ends at a folded scope, by mouse and by key (rows S7 to S9)."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from support.browsing import Opened, View
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Locator
+
+BLOCKS = 4
+
+
+def blocks(folder: Path) -> Path:
+    """Residual blocks one below the other, each in a scope, with its weights."""
+    import numpy as np
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    nodes: list[Any] = [helper.make_node("Relu", ["x"], ["r0"], name="stem/relu")]
+    weights: list[Any] = []
+    for at in range(BLOCKS):
+        scope = f"block{at}"
+        weights.append(numpy_helper.from_array(np.ones((4, 4, 1, 1), np.float32), f"{scope}/w"))
+        nodes += [
+            helper.make_node("Conv", [f"r{at}", f"{scope}/w"], [f"c{at}"], name=f"{scope}/conv"),
+            helper.make_node("Sigmoid", [f"c{at}"], [f"s{at}"], name=f"{scope}/act"),
+            helper.make_node("Add", [f"s{at}", f"r{at}"], [f"r{at + 1}"], name=f"{scope}/add"),
+        ]
+    shape = helper.make_tensor_value_info
+    ends = [shape(name, TensorProto.FLOAT, [1, 4, 2, 2]) for name in ("x", f"r{BLOCKS}")]
+    graph = helper.make_graph(nodes, "blocks", ends[:1], ends[1:], weights)
+    path = folder / "blocks.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]), path)
+    return path
+
+
+def folded(opened: Opened, folder: Path) -> View:
+    """The blocks, each as one node."""
+    view, _ = opened(blocks(folder))
+    view.tab.get_by_role("button", name="Fold all scopes", exact=True).click()
+    scope(view, "block1").wait_for(state="attached")
+    return view
+
+
+def scope(view: View, name: str) -> Locator:
+    return view.tab.locator(f"[role=treeitem][aria-expanded=false][aria-label^='{name}']")
+
+
+def click(view: View, name: str, button: Any = "left") -> None:
+    """A place of the folded scope that does not unfold it."""
+    box = scope(view, name).bounding_box()
+    assert box is not None
+    view.tab.mouse.click(box["x"] + 0.6 * box["width"], box["y"] + 0.7 * box["height"], button=button)
+
+
+def entry(view: View, name: str) -> Locator:
+    return view.tab.get_by_role("menuitem", name=re.compile(f"^{name}"))
+
+
+def test_a_folded_scope_by_right_click(opened: Opened, tmp_path: Path) -> None:
+    view = folded(opened, tmp_path)
+    click(view, "block1", "right")
+    entry(view, "Start here").click()
+    view.says("from block1/conv, block1/add")
+    click(view, "block2", "right")
+    entry(view, "End here").click()
+    view.says("from block1/conv, block1/add to block2/add")
+    assert view.tab.get_by_text("6 operators").count(), "both blocks whole"
+    assert view.tab.evaluate("__subcut.state().between") == 6
+    click(view, "block1", "right")
+    entry(view, "No longer a start").click()
+    view.says("to block2/add")
+
+
+def test_a_folded_scope_by_keys(opened: Opened, tmp_path: Path) -> None:
+    view = folded(opened, tmp_path)
+    click(view, "block1")
+    view.tab.keyboard.press("s")
+    view.says("from block1/conv, block1/add")
+    view.tab.keyboard.press("e")  # the same scope, which has kept the focus: the block alone
+    view.says("from block1/conv, block1/add to block1/add")
+    view.tab.keyboard.press("ArrowDown")
+    view.tab.keyboard.press("Shift+E")
+    view.says("from block1/conv, block1/add to block1/add, block2/add")
+    view.tab.keyboard.press("m")
+    entry(view, "No longer an end").wait_for()
+    view.tab.keyboard.press("Escape")
+    # An operator that is chosen afterwards has the keys again.
+    view.look("stem/relu")
+    view.tab.keyboard.press("s")
+    view.says("from stem/relu to block1/add, block2/add")
+
+
+def test_an_end_above_the_start_is_refused_for_a_scope_too(opened: Opened, tmp_path: Path) -> None:
+    view = folded(opened, tmp_path)
+    click(view, "block2", "right")
+    entry(view, "Start here").click()
+    view.says("from block2/conv, block2/add")
+    click(view, "block0", "right")
+    refused = entry(view, "End here")
+    assert refused.get_attribute("aria-disabled") == "true"
+    assert "block0 comes before the start block2/conv" in refused.inner_text().replace("`", "")
+    view.tab.keyboard.press("Escape")
+    view.tab.keyboard.press("e")
+    notice = view.tab.get_by_role("alert")
+    assert "comes before the start" in notice.inner_text()
+    view.says("from block2/conv, block2/add")
+    notice.get_by_role("button", name="Swap them").click()
+    view.says("from block0/conv, block0/add to block2/conv, block2/add")
