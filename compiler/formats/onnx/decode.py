@@ -44,20 +44,20 @@ def from_fields(tensor: Tensor) -> Array:
     from subcut.compiler.formats.onnx.tensors import DOUBLE_DATA, FLOAT_DATA, RAW_DATA, STRING_DATA, varints
 
     assert tensor.element is not None
-    data = tensor.file.data
-    number = tensor.data[0][0] if tensor.data else 0
+    data, places = tensor.file.data, tensor.data()
+    number = places[0][0] if places else 0
     if number == STRING_DATA and tensor.element == "str":
-        texts = [_text(data[start:stop]) for n, _, start, stop in tensor.data if n == STRING_DATA]
+        texts = [_text(data[start:stop]) for n, _, start, stop in places if n == STRING_DATA]
         return _shaped(np.array(texts, dtype=object), tensor)
     if number in (FLOAT_DATA, DOUBLE_DATA, RAW_DATA):
-        raw = b"".join(data[start:stop] for n, _, start, stop in tensor.data if n == number)
+        raw = b"".join(data[start:stop] for n, _, start, stop in places if n == number)
         kind = {FLOAT_DATA: "<f4", DOUBLE_DATA: "<f8"}.get(number, "u1")
         if len(raw) % np.dtype(kind).itemsize:
             raise _wrong(tensor, len(raw))
         flat: Any = np.frombuffer(raw, kind)
         whole = flat.view(numpy_dtype(tensor.element)) if tensor.element in ("c64", "c128") else flat
         return _shaped(whole.astype(numpy_dtype(tensor.element), copy=False), tensor)
-    integers = [v for n, kind, a, b in tensor.data if n == number for v in varints(data, kind, a, b)]
+    integers = [v for n, kind, a, b in places if n == number for v in varints(data, kind, a, b)]
     return _shaped(_from_integers(integers, tensor.element), tensor)
 
 

@@ -157,7 +157,7 @@ class OnnxDialect(Dialect):
 
     def annotate(self, model: Model) -> None:
         """Take the types that the file states into the values."""
-        from subcut.compiler.formats.onnx.records import annotate
+        from subcut.compiler.formats.onnx.bulk import annotate
 
         annotate(model, self.files.model)
 

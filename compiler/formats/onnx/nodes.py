@@ -6,15 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from subcut.compiler.formats.onnx import schema
+from subcut.compiler.formats.onnx.bulk import BIG, runs
 from subcut.compiler.formats.onnx.records import Range, body
 from subcut.compiler.formats.onnx.schema import Node
 from subcut.compiler.storage.files import SourceFile
 from subcut.compiler.storage.wire import LEN, VARINT, Buffer, fields, read_varint
-
-BIG = 1 << 16
-"""A node of more bytes is not decoded as a whole: it holds a tensor or a body."""
-RUN = 1 << 20
-"""How many bytes are decoded at once."""
 
 Special = tuple[list[tuple[str, int, int]], bool]
 """A node's bodies (attribute, payload start and end), and whether it holds a tensor with external data."""
@@ -44,7 +40,7 @@ def decode_nodes(
     """
     data = file.data
     message, probe = ("FunctionNodes", "FunctionProbe") if is_function else ("Nodes", "Probe")
-    for first, last in _runs(nodes):
+    for first, last in runs(nodes):
         if last - first == 1 and nodes[first][1] - nodes[first][0] > BIG:
             start = body(data, *nodes[first])
             yield nodes[first], _big_node(data, start, nodes[first][1]), _special(data, nodes[first])
@@ -55,24 +51,6 @@ def decode_nodes(
         decoded = schema.parse_nodes(message, content)
         for place, node in zip(nodes[first:last], decoded, strict=True):
             yield place, node, None if plain else _special(data, place)
-
-
-def _runs(nodes: Sequence[Range]) -> Iterator[tuple[int, int]]:
-    """Index ranges of nodes that lie side by side and are decoded together."""
-    first = 0
-    begin = before = -1
-    for i, (start, stop) in enumerate(nodes):
-        if start != before or stop - begin > RUN or stop - start > BIG:
-            if i > first:
-                yield first, i
-            first, begin = i, start
-            if stop - start > BIG:
-                yield i, i + 1
-                first, before = i + 1, -1
-                continue
-        before = stop
-    if first < len(nodes):
-        yield first, len(nodes)
 
 
 def _is_special(attribute: schema.AttributeProbe) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from subcut.compiler.errors import ModelError
 from subcut.compiler.formats.onnx import schema
+from subcut.compiler.formats.onnx.bulk import scan_tensors
 from subcut.compiler.formats.onnx.dialect import OnnxDialect
 from subcut.compiler.formats.onnx.nodes import decode_nodes
 from subcut.compiler.formats.onnx.records import (
@@ -19,9 +20,10 @@ from subcut.compiler.formats.onnx.records import (
     reading,
     split,
 )
-from subcut.compiler.formats.onnx.tensors import DataFiles, scan_sparse, scan_tensor
+from subcut.compiler.formats.onnx.tensors import DataFiles, scan_sparse
 from subcut.compiler.formats.onnx.types import decode_info
 from subcut.compiler.ir.graph import Graph, Model, Op, Value
+from subcut.compiler.ir.types import TensorType
 from subcut.compiler.storage.files import SourceFile
 from subcut.compiler.storage.wire import fields, read_varint, signed
 
@@ -118,9 +120,7 @@ class _Reader:
         record = GraphRecord(self.file, *place, [one for one in others if one[0] not in stored])
         graph.origin = record
         scope: Scope = {}
-        for number, at, stop in others:
-            if number in stored:
-                self._initializer(graph, scope, number, (at, stop))
+        self._stored(graph, scope, [one for one in others if one[0] in stored])
         data = self.file.data
         for number, at, stop in record.others:
             if number == schema.INPUT:
@@ -148,21 +148,26 @@ class _Reader:
             graph, place, scopes, depth = self.bodies.popleft()
             self._graph(graph, place, scopes, depth)
 
-    def _initializer(self, graph: Graph, scope: Scope, number: int, place: Range) -> None:
-        payload = body(self.file.data, *place)
-        if number == schema.INITIALIZER:
-            tensor = scan_tensor(self.file, payload, place[1])
-            op = Op("initializer")
-            value = op.add_result(tensor.name, tensor.type)
-            model_record_of(self.result).tensors[op] = tensor
-        else:
-            sparse = scan_sparse(self.file, payload, place[1])
-            op = Op("sparse_initializer")
-            value = op.add_result(sparse.values.name, sparse.type)
-            model_record_of(self.result).sparse[op] = sparse
-        op.origin = place
-        self._define(scope, value)
-        graph.append(op)
+    def _stored(self, graph: Graph, scope: Scope, records: Sequence[tuple[int, int, int]]) -> None:
+        """Make the initialisers of a graph, in the file's order."""
+        known = model_record_of(self.result)
+        plain = scan_tensors(self.file, [(at, stop) for number, at, stop in records if number == schema.INITIALIZER])
+        types: dict[tuple[int, tuple[int, ...]], TensorType] = {}
+        for number, at, stop in records:
+            if number == schema.INITIALIZER:
+                op, tensor = Op("initializer"), next(plain)
+                kind = tensor.number, tensor.dims
+                type = types.get(kind) or types.setdefault(kind, tensor.type)
+                value = Value(tensor.name, type, op)
+                known.tensors[op] = tensor
+            else:
+                op, sparse = Op("sparse_initializer"), scan_sparse(self.file, body(self.file.data, at, stop), stop)
+                value = Value(sparse.values.name, sparse.type, op)
+                known.sparse[op] = sparse
+            op.results.append(value)
+            op.origin = (at, stop)
+            self._define(scope, value)
+            graph.append(op)
 
     def _operators(self, graph: Graph, nodes: list[Range], scope: Scope, scopes: list[Scope], depth: int) -> None:
         """Make the operators of a graph, then connect them: a reader may stand before what it reads."""
@@ -183,15 +188,16 @@ class _Reader:
                 key = symbols.get((kind, node.overload))
                 op.symbols = (key,) if key is not None else ()
             results = op.results
-            for name in node.output:
+            for name in node.output[:]:  # a copy: what protobuf hands out is slow to walk
                 value = Value(name, None, op, len(results))
                 results.append(value)
                 if name:
                     if name in scope:
                         self._define(scope, value)
                     scope[name] = value
-            if node.input:
-                connect.append((op, node.input))
+            names = node.input[:]
+            if names:
+                connect.append((op, names))
             if special is not None:
                 self._special(op, special, scopes, depth)
         self._connect(connect, scope, scopes)
@@ -214,15 +220,14 @@ class _Reader:
 
     def _connect(self, connect: list[tuple[Op, Sequence[str]]], scope: Scope, scopes: list[Scope]) -> None:
         for op, names in connect:
-            operands: list[Value | None] = []
-            for slot, name in enumerate(names):
-                value = scope.get(name)
-                if value is None and name:
-                    value = self._find(name, scopes, f"operator {op.label}")
+            operands = tuple(map(scope.get, names))
+            if None in operands:
+                reader = f"operator {op.label}"
+                operands = tuple([self._find(name, scopes, reader) if name else scope.get(name) for name in names])
+            op.operands = operands
+            for slot, value in enumerate(operands):
                 if value is not None:
                     value.uses.append((op, slot))
-                operands.append(value)
-            op.operands = tuple(operands)
 
     def _define(self, scope: Scope, value: Value) -> None:
         if value.name in scope:

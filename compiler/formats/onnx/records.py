@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import mmap
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,9 +13,7 @@ from google.protobuf.message import DecodeError
 from subcut.compiler.errors import ModelError
 from subcut.compiler.formats.onnx import schema
 from subcut.compiler.formats.onnx.tensors import Sparse, Tensor
-from subcut.compiler.formats.onnx.types import decode_info
 from subcut.compiler.ir.graph import Graph, Model, Op, Value
-from subcut.compiler.ir.types import Type
 from subcut.compiler.storage.files import SourceFile
 from subcut.compiler.storage.wire import LEN, Buffer, WireError, read_varint
 
@@ -58,10 +56,14 @@ class GraphRecord:
         self.others = [other for other in self.others if (other[1], other[2]) not in gone]
         self.infos.clear()
 
+    @property
+    def stating(self) -> Sequence[int]:
+        """The fields that state types; of two that state one, the first holds."""
+        return (schema.FUNCTION_VALUE_INFO,) if self.is_function else _INFOS
+
     def info(self, name: str) -> Range | None:
         """The record that states the type of value `name`, if any does."""
-        numbers = [schema.FUNCTION_VALUE_INFO] if self.is_function else _INFOS
-        for number in numbers:
+        for number in self.stating:
             found = self.named(number).get(name)
             if found is not None:
                 return found
@@ -80,7 +82,7 @@ def _name(data: bytes | mmap.mmap, at: int, stop: int) -> str:
     return name
 
 
-_INFOS = [schema.INPUT, schema.OUTPUT, schema.VALUE_INFO]
+_INFOS = (schema.INPUT, schema.OUTPUT, schema.VALUE_INFO)
 
 
 @dataclass(slots=True)
@@ -133,30 +135,6 @@ def info_of(value: Value) -> Range | None:
     if graph is None or not isinstance(graph.origin, GraphRecord) or not value.name:
         return None
     return graph.origin.info(value.name)
-
-
-def annotate(model: Model, file: SourceFile) -> None:
-    """Set the type of every value that has none by the record that states it. Types that are alike are decoded once.
-
-    Raises ModelError.
-    """
-    data, known = file.data, dict[bytes, "Type | None"]()
-    with reading(file.path):
-        for graph in model.graphs():
-            record = graph.origin
-            if not isinstance(record, GraphRecord):
-                continue
-            for value in graph.values():
-                place = record.info(value.name) if value.type is None and value.name else None
-                if place is None:
-                    continue
-                content = data[body(data, *place) : place[1]]
-                # Behind a name of less than 128 bytes, which comes first in nearly every record, the type follows.
-                short = len(content) > 2 and content[0] == 0x0A and content[1] < 0x80
-                key = content[2 + content[1] :] if short else content
-                if key not in known:
-                    known[key] = decode_info(content)[1]
-                value.type = known[key]
 
 
 def body(data: Buffer, at: int, stop: int) -> int:

@@ -42,6 +42,17 @@ _SCHEMAS: dict[str, dict[str, tuple[int, str]]] = {
     "Probe": {"node": (NODE, "NodeProbe")},
     "FunctionProbe": {"node": (FUNCTION_NODE, "NodeProbe")},
     "Named": {"name": (1, "string")},
+    "TensorHead": {
+        "dims": (1, "int64*"),
+        "data_type": (2, "int32"),
+        "name": (8, "string"),
+        "external_data": (13, "Pair*"),
+        "data_location": (14, "int32"),
+    },
+    "Tensors": {"tensor": (INITIALIZER, "TensorHead*")},
+    # A type that is not decoded: runs of records have few different ones.
+    "Stated": {"name": (1, "string"), "type": (2, "bytes")},
+    "Infos": {"input": (INPUT, "Stated*"), "output": (OUTPUT, "Stated*"), "info": (VALUE_INFO, "Stated*")},
     "Pair": {"key": (1, "string"), "value": (2, "string")},
     "Annotation": {"tensor_name": (1, "string"), "quant_parameter_tensor_names": (2, "Pair*")},
     "OperatorSet": {"domain": (1, "string"), "version": (2, "int64")},
@@ -164,6 +175,30 @@ class Node(Protocol):
         ...
 
 
+class TensorHead(Protocol):
+    """TensorProto without its numbers."""
+
+    dims: Sequence[int]
+    data_type: int
+    name: str
+    external_data: Sequence[Pair]
+    data_location: int
+
+
+class Pair(Protocol):
+    """StringStringEntryProto."""
+
+    key: str
+    value: str
+
+
+class Stated(Protocol):
+    """ValueInfoProto, its type not decoded."""
+
+    name: str
+    type: bytes
+
+
 class OperatorSet(Protocol):
     """OperatorSetIdProto."""
 
@@ -251,6 +286,17 @@ def parse_function(content: bytes) -> Function:
 def annotated(content: bytes) -> list[str]:
     """The tensors that a TensorAnnotation names as parameters of the quantisation."""
     return [pair.value for pair in parse("Annotation", content).quant_parameter_tensor_names]
+
+
+def parse_tensors(content: bytes) -> Sequence[TensorHead]:
+    """Decode a run of records of initialisers, tags included."""
+    return cast(Sequence[TensorHead], parse("Tensors", content).tensor)
+
+
+def parse_infos(content: bytes) -> Sequence[Stated]:
+    """Decode a run of records of types, tags included; all are of one field of the graph or function."""
+    infos = parse("Infos", content)
+    return cast(Sequence[Stated], infos.input or infos.output or infos.info)
 
 
 def parse_nodes(message: str, content: bytes) -> Sequence[Node]:

@@ -6,7 +6,7 @@ Source: onnx/onnx.proto, TensorProto, and docs/ExternalData.md of ONNX.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,10 +43,16 @@ class Tensor:
     dims: tuple[int, ...] = ()
     number: int = 0
     """TensorProto.DataType."""
-    data: list[tuple[int, int, int, int]] = field(default_factory=list[tuple[int, int, int, int]])
-    """Field number, wire type, start and stop of every field that holds numbers."""
     external: dict[str, str] | None = None
     """The external-data entries when the numbers lie in another file."""
+
+    def data(self) -> list[tuple[int, int, int, int]]:
+        """Field number, wire type, start and stop of every field that holds numbers. Raises ModelError."""
+        try:
+            found = fields(self.file.data, self.start, self.stop)
+            return [(number, kind, at, end) for number, kind, _, at, end in found if number in _HOLDS_DATA]
+        except WireError as error:
+            raise ModelError(self.file.path, str(error), offset=error.offset, where=self.where) from None
 
     @property
     def element(self) -> str | None:
@@ -94,8 +100,6 @@ def scan_tensor(file: SourceFile, start: int, stop: int) -> Tensor:
             tensor.number = read_varint(data, payload, end)[0] & 0xFFFFFFFF
         elif number == 8 and kind == LEN:
             tensor.name = _utf8(data[payload:end], at)
-        elif number in _HOLDS_DATA:
-            tensor.data.append((number, kind, payload, end))
         elif number == EXTERNAL_DATA and kind == LEN:
             pair = schema.parse("Pair", data[payload:end])
             entries[pair.key] = pair.value
@@ -244,9 +248,10 @@ def data_span(tensor: Tensor, files: DataFiles) -> Span | None:
     """Where the numbers lie byte for byte as `raw_data` spells them; None where they do not lie so anywhere."""
     if tensor.external is not None:
         return files.span(tensor)
-    if len(tensor.data) != 1:
+    data = tensor.data()
+    if len(data) != 1:
         return None
-    number, kind, start, stop = tensor.data[0]
+    number, kind, start, stop = data[0]
     plain = {FLOAT_DATA: ("f32", "c64"), DOUBLE_DATA: ("f64", "c128")}
     if kind != LEN or (number != RAW_DATA and tensor.element not in plain.get(number, ())):
         return None
