@@ -63,6 +63,8 @@ class Dragging {
   /** @param {AbortSignal} signal */
   listen(signal) {
     const { host } = this.canvas;
+    // Else the browser takes a finger for its own scrolling, and the second one for zooming the page.
+    host.style.touchAction = 'none';
     host.addEventListener('pointerdown', (event) => this.down(event), { signal });
     host.addEventListener('pointermove', (event) => this.move(event), { signal });
     host.addEventListener('pointerup', (event) => this.up(event), { signal });
@@ -93,15 +95,15 @@ class Dragging {
   }
 
   /**
-   * @param {{x: number, y: number}} fixed
+   * @param {{x: number, y: number}} other
    * @param {{x: number, y: number}} last
    * @param {PointerEvent} event
    */
-  pinch(fixed, last, event) {
-    const before = Math.hypot(last.x - fixed.x, last.y - fixed.y);
-    const after = Math.hypot(event.clientX - fixed.x, event.clientY - fixed.y);
+  pinch(other, last, event) {
+    const { dx, dy, x, y, factor } = pinched(other, last, { x: event.clientX, y: event.clientY });
     const box = this.canvas.host.getBoundingClientRect();
-    if (before > 0) this.canvas.zoomAt(after / before, fixed.x - box.left, fixed.y - box.top);
+    this.canvas.panBy(-dx, -dy);
+    this.canvas.zoomAt(factor, x - box.left, y - box.top);
   }
 
   /** @param {PointerEvent} event */
@@ -130,6 +132,26 @@ class Dragging {
     canvas.hover = edge;
     canvas.invalidate();
   }
+}
+
+/**
+ * What one of two fingers does to the picture: it goes along with their middle, and grows as they part.
+ *
+ * @param {{x: number, y: number}} other the finger that rests
+ * @param {{x: number, y: number}} last
+ * @param {{x: number, y: number}} now
+ * @returns {{dx: number, dy: number, x: number, y: number, factor: number}} the way of the middle, and where it is now
+ */
+export function pinched(other, last, now) {
+  const before = Math.hypot(last.x - other.x, last.y - other.y);
+  const after = Math.hypot(now.x - other.x, now.y - other.y);
+  return {
+    dx: (now.x - last.x) / 2,
+    dy: (now.y - last.y) / 2,
+    x: (now.x + other.x) / 2,
+    y: (now.y + other.y) / 2,
+    factor: before > 0 && after > 0 ? after / before : 1,
+  };
 }
 
 /**
