@@ -86,10 +86,17 @@ export function paintLines(frame) {
   for (const edge of markedEdges(frame, pieces)) {
     (marks.edges[edge] === EDGE.side ? side : input).push(...piecesOf(frame, edge));
   }
+  const marked = lit.filter((edge) => isInput(marks, edge));
+  strokePieces(frame, lit.filter((edge) => !marked.includes(edge)).flatMap((edge) => piecesOf(frame, edge)), theme.blue, 2.2, true);
+  // What is lit and an input of the cut is both: its own colour, with a border.
+  strokePieces(frame, marked.flatMap((edge) => piecesOf(frame, edge)), theme.blue, 6, true);
   strokePieces(frame, input, theme.orange, 2.4);
   strokePieces(frame, side, theme.side, 2.4);
-  const whole = lit.flatMap((edge) => piecesOf(frame, edge));
-  strokePieces(frame, whole, theme.blue, 2.2, true);
+}
+
+/** @param {import('./marks.js').NodeMarks} marks @param {number} edge of the view */
+function isInput({ marks, edges }, edge) {
+  return Boolean(marks.edges) && (edges[edge] === EDGE.input || edges[edge] === EDGE.side);
 }
 
 /**

@@ -14,7 +14,8 @@ import { scaleColour } from './theme.js';
 const RADIUS = 7;
 
 /** Fill of the header (or of the whole, seen from afar), text on it, fill of the card, border. */
-/** @typedef {{header: string, text: string, card: string, border: string}} Look */
+/** `bare`: no data where others have a colour; its border is dashed, and nothing is filled. */
+/** @typedef {{header: string, text: string, card: string, border: string, bare: boolean}} Look */
 
 /**
  * @param {Pick<Frame, 'scene' | 'marks' | 'theme'>} frame
@@ -25,17 +26,20 @@ function lookOf({ scene, marks, theme }, node) {
   const kind = scene.view.kind[node];
   const plain = kind !== NODE.op;
   const base = theme.kinds[scene.kinds[node]];
-  const look = { header: plain ? theme.card : base, text: plain ? theme.text : theme.header, card: theme.card, border: theme.border };
+  const bare = marks.coloured && kind !== NODE.input && kind !== NODE.output && Number.isNaN(marks.colour[node]);
+  const look = { header: plain ? theme.card : base, text: plain ? theme.text : theme.header, card: theme.card, border: theme.border, bare };
   if (kind === NODE.input || kind === NODE.output) look.border = base;
   if (marks.coloured && kind !== NODE.input && kind !== NODE.output) {
     const value = marks.colour[node];
-    const scale = Number.isNaN(value) ? { fill: theme.none, text: theme.header } : scaleColour(value);
+    const scale = bare ? { fill: theme.card, text: theme.faint } : scaleColour(value);
     look.header = scale.fill;
     look.text = scale.text;
+    if (bare) look.border = theme.none;
   }
   if ((marks.flags[node] & MARK.between) === 0) return look;
   const header = plain || marks.coloured ? look.header : theme.blueHeader;
-  return { header: plain && !marks.coloured ? theme.blueCard : header, text: look.text, card: theme.blueCard, border: theme.blue };
+  const bright = (plain && !marks.coloured) || bare ? theme.blueCard : header;
+  return { ...look, header: bright, card: theme.blueCard, border: theme.blue };
 }
 
 /** @param {Frame} frame */
@@ -70,9 +74,11 @@ function paintNode(frame, node) {
     pen.roundRect(x, y, w, METRICS.header, h > METRICS.header ? [RADIUS, RADIUS, 0, 0] : RADIUS);
     pen.fill();
   }
+  if (look.bare) pen.setLineDash([5, 4]);
   pen.beginPath();
   pen.roundRect(x, y, w, h, radius);
   pen.stroke();
+  if (look.bare) pen.setLineDash([]);
   paintTexts(frame, node, x, y, w, look);
 }
 
@@ -170,6 +176,7 @@ function paintBlocks(frame) {
 export function blockColour(frame, node) {
   const { scene, theme, marks } = frame;
   const look = lookOf(frame, node);
+  if (look.bare && (marks.flags[node] & MARK.between) === 0) return theme.border;
   if (scene.view.kind[node] === NODE.op) return look.header;
   if (marks.coloured && scene.view.kind[node] === NODE.group) return look.header;
   return (marks.flags[node] & MARK.between) !== 0 ? theme.blue : theme.kinds[scene.kinds[node]];
