@@ -3,7 +3,7 @@
 import { Editor } from './editor.js';
 import { openExport, openSave, startJob } from './export.js';
 import { fill, h, said } from './dom.js';
-import { t } from './i18n.js';
+import { headline, t } from './i18n.js';
 import { jobCard } from './job-card.js';
 import { reasonOf } from './reasons.js';
 import { button } from './widgets.js';
@@ -125,6 +125,7 @@ export class CutPanel {
   /** @param {import('./types.js').Diagnostic} one */
   problem(one) {
     const points = one.start !== null;
+    const title = headline(one.code);
     return h(
       'div',
       { class: 'problem' },
@@ -135,10 +136,11 @@ export class CutPanel {
           class: 'problem-text',
           on: points ? { click: () => this.editor?.point(one) } : {},
         },
-        ...said(one.message),
+        ...(title ? [title] : said(one.message)),
       ),
+      title && h('p', { class: 'hint', lang: 'en' }, ...said(one.message)),
       h('code', { class: 'code', text: one.code }),
-      ...(one.help ?? []).map((help) => h('p', { class: 'hint' }, ...said(help))),
+      ...(one.help ?? []).map((help) => h('p', { class: 'hint', lang: 'en' }, ...said(help))),
     );
   }
 

@@ -2,6 +2,7 @@
 
 import { h, said } from './dom.js';
 import { t } from './i18n.js';
+import { ASKED, lacksInfo } from './pictures.js';
 import { button, dialog, menu, notify } from './widgets.js';
 
 /** @typedef {import('./app.js').App} App */
@@ -93,7 +94,9 @@ export function openPictures(app, below) {
   const save = (/** @type {import('./pane.js').Picture} */ what) => async () => {
     try {
       const name = await app.active.save(what, app.store.state.session?.models[app.active.model]?.name ?? 'model');
-      notify(t('picture.saved', { name }), { kind: 'good' });
+      const values = { name, n: app.active.graph.count, most: ASKED };
+      if (lacksInfo(app.active, what)) notify(t('picture.without', values));
+      else notify(t('picture.saved', { name }), { kind: 'good' });
     } catch (error) {
       notify(t('picture.failed', { why: error instanceof Error ? error.message : String(error) }), { kind: 'bad' });
     }

@@ -1,7 +1,7 @@
 /** The page's words, in English and in Chinese. */
 
 import { en } from './words.en.js';
-import { zh } from './words.zh.js';
+import { zh, zhDiagnostics } from './words.zh.js';
 
 /** @typedef {keyof typeof en} Word */
 /** @typedef {"en" | "zh"} Language */
@@ -19,6 +19,11 @@ export function speak(language) {
 
 export function language() {
   return current;
+}
+
+/** What a code of the server means, in the language of the page; nothing where its message says it as well. @param {string} code */
+export function headline(code) {
+  return current === 'zh' && Object.hasOwn(zhDiagnostics, code) ? zhDiagnostics[code] : '';
 }
 
 /**

@@ -10,7 +10,7 @@ import { language, t } from './i18n.js';
 /** @typedef {import('./types.js').OpInfo} OpInfo */
 
 /** Operators up to which the server is asked for the parameters of each: a page has them all, or the structure alone. */
-const ASKED = 600;
+export const ASKED = 3000;
 /** Questions at a time. */
 const AT_ONCE = 6;
 
@@ -26,6 +26,11 @@ export async function savePicture(pane, what, name) {
   const file = `${name.replace(/[^\p{L}\p{N}._-]+/gu, '_')}${ENDINGS[what]}`;
   download(await made(pane, what, name), file);
   return file;
+}
+
+/** Whether what is saved leaves out what is known of the operators. @param {{graph: {count: number}}} pane @param {Picture} what */
+export function lacksInfo({ graph }, what) {
+  return what === 'html' && graph.count > ASKED;
 }
 
 /** @param {Pane} pane @param {Picture} what @param {string} title @returns {Promise<Blob>} */
@@ -55,7 +60,7 @@ async function page(pane, title) {
     open: [...pane.open],
     constants: pane.constants,
     marks: pane.marks,
-    info: await infoOf(pane),
+    info: lacksInfo(pane, 'html') ? {} : await infoOf(pane),
     language: language() === 'zh' ? 'zh-CN' : 'en',
     theme: document.documentElement.dataset.theme === 'dark' ? 'dark' : 'light',
     words: {
@@ -63,7 +68,7 @@ async function page(pane, title) {
       theme: t('settings.theme'),
       inputs: t('info.inputs'),
       readers: t('info.outputs'),
-      none: t('info.empty'),
+      none: lacksInfo(pane, 'html') ? t('picture.noinfo', { n: pane.graph.count }) : t('info.empty'),
       hits: t('search.next'),
     },
   });
@@ -78,7 +83,6 @@ async function infoOf(pane) {
   /** @type {Record<number, {title: string, rows: [string, string][]}[]>} */
   const found = {};
   const { count } = pane.graph;
-  if (count > ASKED) return found;
   let next = 0;
   const worker = async () => {
     while (next < count) {

@@ -1,7 +1,7 @@
 /** Small parts that several panels are made of: buttons, notices, dialogs, menus that open under a button. */
 
 import { h, part, said } from './dom.js';
-import { t } from './i18n.js';
+import { headline, t } from './i18n.js';
 import { icon } from './icons.js';
 
 /**
@@ -66,8 +66,8 @@ export function notify(text, options = {}) {
 export function complain(error) {
   const refused = /** @type {{code?: string, message?: string, help?: string[]}} */ (error);
   if (refused?.code === undefined) throw error;
-  const message =
-    refused.code === 'unreachable' ? t('app.unreachable') : [refused.message, ...(refused.help ?? [])].join('\n');
+  const lines = [headline(refused.code), refused.message, ...(refused.help ?? [])].filter(Boolean);
+  const message = refused.code === 'unreachable' ? t('app.unreachable') : lines.join('\n');
   notify(message, { kind: 'bad' });
 }
 

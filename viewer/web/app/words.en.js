@@ -216,7 +216,7 @@ export const en = {
   'compare.none': 'No operator lies beyond {value}',
   'compare.next': 'Next culprit',
   'compare.previous': 'Previous culprit',
-  'compare.nodata': 'no data',
+  'compare.nodata': 'dashed: no data',
   'compare.curve': 'Accumulated error by depth',
   'compare.legend': 'Scale of colours',
   'compare.good': 'exact',
@@ -231,6 +231,8 @@ export const en = {
   'picture.viewsvg': 'What is in view as SVG',
   'picture.view': 'What is in view as PNG',
   'picture.html': 'Web page that works without a server',
+  'picture.without': 'Saved {name}, without parameters: {n} operators are more than the {most} that such a page holds them for',
+  'picture.noinfo': 'Names, types and shapes alone: this page was saved without the parameters of its {n} operators.',
   'picture.saved': 'Saved {name}',
   'picture.failed': 'The picture could not be made: {why}',
 
