@@ -1,4 +1,4 @@
-"""A cut that starts or ends at a folded scope, by mouse and by key (rows S7 to S9)."""
+"""A cut that starts or ends at a folded scope (rows S7 to S9); two fingers; forced colours; refusals in Chinese."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from support.browsing import Opened, View
+from support.browsing import ORANGE, Opened, View
+from support.models import digits
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator
@@ -111,3 +112,84 @@ def test_an_end_above_the_start_is_refused_for_a_scope_too(opened: Opened, tmp_p
     view.says("from block2/conv, block2/add")
     notice.get_by_role("button", name="Swap them").click()
     view.says("from block0/conv, block0/add to block2/conv, block2/add")
+
+
+def test_an_input_of_the_cut_keeps_its_colour_while_its_reader_is_selected(opened: Opened) -> None:
+    view, _ = opened(digits("onnx"))
+    view.look("pool1")
+    view.tab.keyboard.press("s")
+    view.says("from pool1")
+    box = view.box("pool1")
+    box.y, box.height = box.y - 40, 26  # the line alone, above the disc
+    chosen = view.share(box, ORANGE)
+    view.tab.keyboard.press("Escape")
+    view.tab.wait_for_timeout(200)
+    assert 0.7 * view.share(box, ORANGE) < chosen > 0.005
+
+
+def test_two_fingers_zoom_and_one_moves(opened: Opened) -> None:
+    view, _ = opened(digits("onnx"), context={"has_touch": True})
+    view.look("pool1")
+    tree = view.tab.get_by_role("tree").bounding_box()
+    assert tree is not None
+    x, y = tree["x"] + tree["width"] / 2, tree["y"] + tree["height"] / 2
+    hands = view.tab.context.new_cdp_session(view.tab)
+
+    def touch(kind: Any, *points: tuple[float, float]) -> None:
+        given = [{"x": at[0], "y": at[1], "id": number} for number, at in enumerate(points)]
+        hands.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": given})
+
+    def viewport() -> Any:
+        return view.tab.evaluate("__subcut.state().viewport")
+
+    before = viewport()
+    touch("touchStart", (x, y - 50), (x, y + 50))
+    for step in range(1, 11):
+        touch("touchMove", (x, y - 50 - 5 * step), (x, y + 50 + 5 * step))
+    touch("touchEnd")
+    view.until(lambda: abs(viewport()["zoom"] / before["zoom"] - 2) < 0.15, f"twice as large as {before}")
+    assert view.tab.evaluate("visualViewport.scale") == 1, "the page itself is not zoomed"
+    after = viewport()
+    touch("touchStart", (x, y))
+    for step in range(1, 11):
+        touch("touchMove", (x, y - 10 * step))
+    touch("touchEnd")
+    view.until(lambda: abs((viewport()["y"] - after["y"]) * after["zoom"] - 100) < 15, "moved by a finger")
+
+
+def test_colours_of_the_system_are_taken_where_they_are_forced(opened: Opened) -> None:
+    view, _ = opened(digits("onnx"))
+    view.look("pool1")
+    view.tab.keyboard.press("s")
+    view.says("from pool1")
+    view.tab.emulate_media(forced_colors="active")
+    view.tab.wait_for_timeout(300)
+    probe = """(name) => {
+      const it = document.createElement('i');
+      it.style.color = name;
+      document.body.append(it);
+      const found = getComputedStyle(it).color;
+      it.remove();
+      return found.match(/\\d+/g).slice(0, 3).map(Number);
+    }"""
+    highlight, canvas, text = (view.tab.evaluate(probe, name) for name in ("Highlight", "Canvas", "CanvasText"))
+    assert view.share(view.box("pool1").head, tuple(highlight)) > 0.5, "between start and end"
+    assert view.share(view.box("conv1_relu").head, tuple(text)) > 0.4, "a head"
+    box = view.box("conv1_relu")
+    box.x, box.width = box.x - 60, 40
+    assert view.share(box, tuple(canvas)) > 0.9, "the ground"
+    view.tab.emulate_media(forced_colors="none")
+    view.until(lambda: view.blue("pool1"), "its own colours again")
+
+
+def test_what_is_wrong_with_a_text_is_said_in_chinese_with_the_message_below(opened: Opened) -> None:
+    view, _ = opened(digits("onnx"), context={"locale": "zh-CN"})
+    for text, headline, said in (
+        ("from nowhere", "模型中没有这个算子", "nowhere"),
+        ("from pool1 to conv1_relu", "终点在起点之前", "conv1_relu"),
+        ("from", "语法错误", "must follow"),
+    ):
+        view.tab.locator("#selection-text").fill(text)
+        problem = view.tab.locator("#selection-problems .problem")
+        problem.get_by_text(headline).wait_for()
+        assert said in problem.locator("[lang=en]").first.inner_text()

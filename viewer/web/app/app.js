@@ -33,6 +33,7 @@ export class App {
     this.compare = null;
     /** @type {{bar: import('./bar.js').Bar, status: import('./status.js').Status} | null} */
     this.views = null;
+    matchMedia('(forced-colors: active)').addEventListener('change', () => this.setTheme(this.store.state.theme));
     this.store.on(['choice'], () => this.markChoice());
     this.store.on(['hits'], () => this.markHits());
   }

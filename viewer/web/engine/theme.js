@@ -91,7 +91,8 @@ export const THEMES = {
 
 /** Names of the CSS variables, by property. */
 const VARIABLES = /** @type {const} */ ([
-  'background', 'card', 'border', 'text', 'faint', 'line', 'box', 'blue', 'green', 'orange', 'side', 'fused',
+  'background', 'card', 'border', 'text', 'faint', 'line', 'box', 'boxDeep', 'boxBorder', 'header', 'blue', 'blueHeader',
+  'blueCard', 'green', 'orange', 'side', 'fused', 'none',
 ]);
 
 /**
@@ -103,11 +104,29 @@ export function themeOf(dark, style) {
   const base = THEMES[dark ? 'dark' : 'light'];
   if (!style) return base;
   const theme = { ...base, kinds: [...base.kinds] };
-  for (const name of VARIABLES) theme[name] = style.getPropertyValue(`--graph-${name}`).trim() || base[name];
+  const given = (/** @type {string} */ name) => resolved(style.getPropertyValue(name).trim());
+  for (const name of VARIABLES) theme[name] = given(`--graph-${name}`) || base[name];
   KINDS.forEach((kind, at) => {
-    theme.kinds[at] = style.getPropertyValue(`--kind-${kind}`).trim() || base.kinds[at];
+    theme.kinds[at] = given(`--kind-${kind}`) || base.kinds[at];
   });
   return theme;
+}
+
+/**
+ * A colour that is one of the system's, such as `CanvasText`, as numbers: a canvas takes the word for what it would be
+ * if nobody had chosen colours.
+ *
+ * @param {string} colour
+ */
+function resolved(colour) {
+  if (!/^[A-Z]\w+$/.test(colour)) return colour;
+  const probe = document.createElement('i');
+  probe.style.color = colour;
+  document.body.append(probe);
+  const found = getComputedStyle(probe).color;
+  probe.remove();
+  // The colour of a selection may be translucent, and would be another one on each thing that it is drawn upon.
+  return found.replace(/^rgba\((.*),[^,]*\)$/, 'rgb($1)');
 }
 
 /** Nine steps of cividis (Nuñez, Anderton and Renslow, 2018), which reads alike for the colour-blind. */
