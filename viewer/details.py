@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from subcut.compiler.alignment.twin import Twin
-from subcut.compiler.device_data import row_record
 from subcut.compiler.errors import SubcutError
 from subcut.compiler.ir.graph import Attribute, Constant, Graph, Op, Symbol, Value
 from subcut.compiler.ir.text_literals import attribute as spelled
@@ -15,6 +13,9 @@ from subcut.dsl.names import handle
 from subcut.viewer.columns import Ids, label
 from subcut.viewer.preview import preview
 from subcut.viewer.session import Shown
+
+if TYPE_CHECKING:
+    from subcut.compiler.alignment.twin import Twin
 
 LONGEST = 4000
 """Characters of an attribute that are shown."""
@@ -52,14 +53,15 @@ def details(shown: Shown, graph: Graph, op: Op) -> dict[str, Any]:
         except (SubcutError, ValueError) as error:  # a damaged record: the rest is still worth showing
             problems.append(f"{key}: {error}")
     found["problems"] = problems
-    twin = shown.model.aligner
-    if isinstance(twin, Twin) and graph is shown.model.main:
-        found["offline"] = _offline(twin, ids, op)
+    if shown.twin is not None and graph is shown.model.main:
+        found["offline"] = _offline(shown.twin, ids, op)
     return found
 
 
 def _offline(twin: Twin, ids: Ids, op: Op) -> dict[str, Any]:
     """Which offline operators cover this one, and where each of its tensors was stored, or why it was not."""
+    from subcut.compiler.device_data import row_record
+
     groups = twin.groups([op])
     rows = [row_record(row) for value in op.results if (row := twin.row(value)) is not None]
     return {

@@ -11,8 +11,6 @@ from subcut.compiler.errors import UserError
 from subcut.compiler.export import load
 from subcut.compiler.formats import ReadOptions
 from subcut.compiler.pipeline import no_collection
-from subcut.dsl import ast
-from subcut.dsl.parser import parse
 from subcut.viewer.inference import lacking
 from subcut.viewer.session import OFFLINE, ORIGINAL, OTHER, Session, Shown
 
@@ -84,6 +82,9 @@ def _freezes(selection: str) -> tuple[str, ...]:
     """The files that `freeze` clauses name; a selection that cannot be read is the page's to complain about."""
     if not selection.strip():
         return ()
+    from subcut.dsl import ast
+    from subcut.dsl.parser import parse
+
     try:
         return tuple(option.path for option in parse(selection).options if isinstance(option, ast.Freeze))
     except UserError:

@@ -6,7 +6,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-from subcut.compiler.device_data import BIN_TYPES
 from subcut.compiler.errors import UserError, user_error
 from subcut.compiler.ir.graph import Graph
 from subcut.viewer.answers import BadRequest, diagnostics
@@ -89,6 +88,8 @@ class Questions:
 
     def export(self, asked: Asked) -> Work:
         """The work of an export. What cannot be cut is refused before it starts."""
+        from subcut.compiler.device_data import BIN_TYPES
+
         shown, text = self.session.models[0], asked.text("text")
         choose(shown, parsed(text, self.session.freezes), text)
         options = asked.inner("options")
