@@ -194,10 +194,15 @@ class Names:
 
 def first_result(op: Op) -> Value | None:
     """The first result that has a name; an omitted optional one has none."""
-    return next((value for value in op.results if value.name), None)
+    for value in op.results:
+        if value.name:
+            return value
+    return None
 
 
 def handle(op: Op) -> str:
     """What a user calls an operator: its name, or that of its first result."""
+    if op.name:
+        return op.name
     result = first_result(op)
-    return op.name or (result.name if result else "")
+    return result.name if result else ""

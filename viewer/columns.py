@@ -43,11 +43,11 @@ class Labels:
     def __init__(self) -> None:
         self.words: list[str] = []
         self._places: dict[str, int] = {"": UNKNOWN}
-        self._types: dict[tuple[Type | None, str], int] = {}
+        self._types: dict[tuple[int, str], int] = {}
 
     def of(self, type: Type | None, layout: str = "") -> int:
-        """The place of the text of a type."""
-        key = type, layout
+        """The place of the text of a type, which is known by its identity: it must live as long as this."""
+        key = id(type), layout
         place = self._types.get(key)
         if place is None:
             text = label(type, layout)

@@ -8,7 +8,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from subcut.compiler.alignment.twin import Twin
 from subcut.compiler.formats import ReadOptions
 from subcut.compiler.ir.graph import Graph, Model, Op, Value
 from subcut.compiler.ir.types import TensorType
@@ -17,7 +16,7 @@ from subcut.viewer.columns import Ids, columns, label
 from subcut.viewer.layouts import layouts
 
 if TYPE_CHECKING:
-    from subcut.compiler.alignment.twin import TwinOptions
+    from subcut.compiler.alignment.twin import Twin, TwinOptions
     from subcut.viewer.overlay import Overlay
 
 ORIGINAL, OFFLINE, OTHER = "original", "offline", "other"
@@ -35,6 +34,16 @@ class Shown:
         self._layouts: dict[Graph, dict[Value, str]] = {}
         self.constants: dict[Op, bool] = {}
         """Which operators are computed from stored constants alone, as far as that was asked."""
+
+    @property
+    def twin(self) -> Twin | None:
+        """What is known of the offline model that was made of this one."""
+        aligner = self.model.aligner
+        if aligner is None:
+            return None
+        from subcut.compiler.alignment.twin import Twin  # who has no device waits for nothing of it
+
+        return aligner if isinstance(aligner, Twin) else None
 
     @cached_property
     def names(self) -> Names:
@@ -69,9 +78,8 @@ class Shown:
         """The columns of a graph, the graphs inside its operators, and what a device made of it."""
         graph = self.graphs[key]
         found: dict[str, Any] = {**columns(self.ids(graph), self.layouts(graph)), "bodies": self._bodies(graph)}
-        twin = self.model.aligner
-        if isinstance(twin, Twin) and graph is self.model.main:
-            return {**found, **self._device(twin, graph)}
+        if self.twin is not None and graph is self.model.main:
+            return {**found, **self._device(self.twin, graph)}
         return {**found, "fused": [], "dumped": []}
 
     def _bodies(self, graph: Graph) -> dict[int, list[dict[str, str]]]:
@@ -102,9 +110,8 @@ class Shown:
         """The layouts of a graph's tensors whose types say none; told by operators, then by the offline model."""
         if graph not in self._layouts:
             found = layouts(graph)
-            twin = self.model.aligner
-            rows = twin.rows.values() if isinstance(twin, Twin) and graph is self.model.main else ()
-            for row in rows:
+            twin = self.twin if graph is self.model.main else None
+            for row in twin.rows.values() if twin is not None else ():
                 type = row.value.type
                 if row.layout and isinstance(type, TensorType) and len(type.shape or ()) == len(row.layout):
                     found.setdefault(row.value, row.layout)
@@ -120,13 +127,13 @@ class Shown:
         """Types were found: what followed from them is put together anew."""
         self._layouts.clear()
 
-    def texts(self, graph: Graph) -> list[str]:
-        """The attributes of every operator as one text each, for the search; put together the first time."""
-        if graph not in self._texts:
-            from subcut.viewer.details import searchable
+    def texts(self, graph: Graph, until: int | None = None) -> list[str]:
+        """The attributes of each operator as one text, for the search; of those from `until` on only if known."""
+        from subcut.viewer.details import searchable
 
-            self._texts[graph] = [searchable(op) for op in graph.ops]
-        return self._texts[graph]
+        texts = self._texts.setdefault(graph, [])
+        texts += map(searchable, graph.ops[len(texts) : until])
+        return texts
 
     def about(self) -> dict[str, Any]:
         """What the page says of the model."""

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from functools import partial
 
 from subcut.compiler.ir.constants import is_constant
 from subcut.compiler.pipeline import no_collection
 from subcut.dsl.parser import parse
 from subcut.viewer.session import Session
+
+TEXTS = 4096
+"""Of how many operators the attributes are read in one step."""
+PAUSE = 0.002
+"""Seconds between two steps: whoever waits for the lock gets it only when it is free for a moment."""
 
 
 def warm(session: Session) -> None:
@@ -24,6 +31,8 @@ def warm(session: Session) -> None:
         lambda: [is_constant(op, dialect, known) for op in graph.ops],
         lambda: main.values,
     ]
+    steps += [partial(shown.texts, graph, end + TEXTS) for end in range(0, len(graph.ops), TEXTS)]
     for step in steps:
         with session.lock, no_collection():
             step()
+        time.sleep(PAUSE)
