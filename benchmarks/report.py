@@ -75,6 +75,7 @@ _VIEWING = f"""\
 {VIEWING}
 Made by `python benchmarks/run.py --viewing` on {{date}}. Headless Chromium without a GPU, a window of 1280 × 800.
 *Drawn*: from the command to the picture, reading, serving and layout included; median of {{runs}} in fresh browsers.
+*Drag*: frames per second while the mouse drags the graph; 60 is the screen's own.
 *Frame*: while panning, and of a canvas of that size that is only filled, in the same page. *Blue*: from the key that
 sets the end, with nearly all operators between, to the next frame; *key*: the same from a key in the search field.
 *Memory*: resident, the page's process. Netron opens the same file; Model Explorer, which does not read ONNX, the same

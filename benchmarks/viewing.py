@@ -35,6 +35,8 @@ FLAGS = [
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1",
 ]
 FRAMES, TRIES = 60, 7
+DRAG = 60, 10.0
+"""Steps of a drag, and seconds after which it ends anyway."""
 KEYS = """async ({ key, prepare, count }) => {
   const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
   const times = [];
@@ -60,6 +62,8 @@ class Seen:
 
     opened: float = 0
     memory: int = 0
+    rate: float = 0
+    """Frames per second while the graph is dragged."""
     blank: float = 0
     frame: float = 0
     highlight: float = 0
@@ -122,6 +126,7 @@ def look(viewer: Viewer, path: Path, limit: float) -> Seen:
                 _open(tab, address, viewer.drawn, start + limit)
                 seen.opened = time.perf_counter() - start
                 seen.memory = renderer_memory()
+                seen.rate = _dragged(tab)
                 if viewer is OURS:
                     _use(tab, seen)
         except Failed as failure:
@@ -154,6 +159,26 @@ def _open(tab: Any, address: str, drawn: str, end: float) -> None:
     raise Failed("not drawn in time")
 
 
+def _dragged(tab: Any) -> float:
+    """Frames per second that the page draws while the mouse drags its graph upwards."""
+    debugger = tab.context.new_cdp_session(tab)
+    count = "window.__frames = 0; requestAnimationFrame(function one() { __frames++; requestAnimationFrame(one); }); 0"
+    tab.wait_for_timeout(1000)
+    tab.mouse.move(500, 600)
+    tab.mouse.down()
+    debugger.send("Runtime.evaluate", {"expression": count})
+    begun = time.perf_counter()
+    for step in range(DRAG[0]):
+        tab.mouse.move(500, 600 - 5 * step)
+        tab.wait_for_timeout(10)
+        if time.perf_counter() > begun + DRAG[1]:
+            break
+    drawn = debugger.send("Runtime.evaluate", {"expression": "__frames"})["result"]["value"]
+    rate = drawn / (time.perf_counter() - begun)
+    tab.mouse.up()
+    return float(rate)
+
+
 def _use(tab: Any, seen: Seen) -> None:
     """Move, highlight and search: medians of what stands on the page until the next frame is drawn."""
     tab.goto(tab.url.partition("?")[0] + "?test=1")
@@ -178,8 +203,8 @@ def _use(tab: Any, seen: Seen) -> None:
 
 
 TABLE = """\
-| model | operators | drawn | frame, blank | blue | key | memory | Netron: drawn, memory | Model Explorer |
-|---|---|---|---|---|---|---|---|---|
+| model | operators | drawn | drag | frame, blank | blue | key | memory | Netron: drawn, drag, memory | Model Explorer |
+|---|---|---|---|---|---|---|---|---|---|
 """
 
 
@@ -195,11 +220,11 @@ class Row:
     def text(self) -> str:
         ours = self.ours
         own = (
-            f"{ours.failure} | | | |"
+            f"{ours.failure} | | | | |"
             if ours.failure
             else (
-                f"{ours.opened:.2f} s | {ours.frame:.0f}, {ours.blank:.0f} ms | {ours.highlight:.0f} ms"
-                f" | {ours.keystroke:.0f} ms | {ours.memory / 1e6:,.0f} MB"
+                f"{ours.opened:.2f} s | {ours.rate:.0f} | {ours.frame:.0f}, {ours.blank:.0f} ms"
+                f" | {ours.highlight:.0f} ms | {ours.keystroke:.0f} ms | {ours.memory / 1e6:,.0f} MB"
             )
         )
         cells = " | ".join(_cell(self.others.get(viewer.name)) for viewer in OTHERS)
@@ -209,7 +234,7 @@ class Row:
 def _cell(seen: Seen | None) -> str:
     if seen is None:
         return "not run"
-    return seen.failure or f"{seen.opened:.1f} s, {seen.memory / 1e6:,.0f} MB"
+    return seen.failure or f"{seen.opened:.1f} s, {seen.rate:.0f}, {seen.memory / 1e6:,.0f} MB"
 
 
 def table(sizes: Sequence[str], peers: Sequence[str], runs: int) -> str:
