@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
+import { scopesOf } from '../../../viewer/web/engine/scopes.js';
 import { readGraph, SearchIndex } from '../../../viewer/web/engine/engine.js';
 import { Builder, chain, random, resnet } from './graphs.js';
 
@@ -127,4 +128,10 @@ test('names with line ends and letters that change their length in lower case ar
   const index = new SearchIndex(readGraph(b.columns()));
   assert.deepEqual(index.find('lines', { tensors: false }).map(({ op }) => op), [1]);
   assert.deepEqual(index.find('third', { tensors: false }).map(({ op }) => op), [2]);
+});
+
+test('what goes with a layer lies in the stage of the layer', () => {
+  const names = ['data', 'conv1', 'bn_conv1', 'scale_conv1', 'conv1_relu', 'pool1', 'res2a_branch1', 'bn2a_branch1', 'prob'];
+  const { paths, of } = scopesOf(names, new Uint8Array(names.length));
+  assert.deepEqual(Array.from(of, (scope) => paths[scope]), ['', '1', '1', '1', '1', '1', '2/2a', '2/2a', '']);
 });

@@ -56,6 +56,8 @@ export function notify(text, options = {}) {
   }
   box.append(button({ icon: 'close', label: t('app.dismiss'), class: 'tool small' }, close));
   const all = part('toasts');
+  // What is said again is said anew, not twice.
+  for (const other of [...all.children]) if (other.textContent === box.textContent) other.remove();
   while (all.children.length >= 3) all.firstElementChild?.remove();
   all.append(box);
   if (!options.stay) setTimeout(close, action ? NOTICE * 2 : NOTICE);

@@ -159,7 +159,7 @@ export const en = {
   'refuse.start.apart': 'No path leads from `{name}` to the end `{end}`.',
   'refuse.constants': '`{name}` holds constants alone: no data passes through it.',
   'refuse.swap': 'Swap them',
-  'refuse.none': 'Choose an operator first.',
+  'refuse.none': 'Choose an operator or a scope first.',
   'refuse.foreign': 'The cut is taken from the original model, on the left.',
 
   'export.title': 'Export the cut',

@@ -159,7 +159,7 @@ export const zh = {
   'refuse.start.apart': '没有从“{name}”到终点“{end}”的路径。',
   'refuse.constants': '“{name}”中只有常量，没有数据经过它。',
   'refuse.swap': '交换',
-  'refuse.none': '请先选择一个算子。',
+  'refuse.none': '请先选择一个算子或作用域。',
   'refuse.foreign': '只能从左侧的原始模型中截取。',
 
   'export.title': '导出子模型',

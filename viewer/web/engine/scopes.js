@@ -5,8 +5,11 @@
  * @typedef {import('./types.js').Scopes} Scopes
  */
 
-/** Words that networks in Caffe's style open a name with, before the stage's number: conv1_1, res2a_branch1, fc6. */
-const STAGE = /^[A-Za-z]{2,12}(\d{1,2})([a-z]?\d{0,2})(?![A-Za-z0-9])/;
+/**
+ * Words that networks in Caffe's style open a name with, before the stage's number: conv1_1, res2a_branch1, fc6; or two
+ * of them, for what goes with a layer: bn_conv1, scale_conv1.
+ */
+const STAGE = /^(?:[A-Za-z]{2,12}_)?[A-Za-z]{2,12}(\d{1,2})([a-z]?\d{0,2})(?![A-Za-z0-9])/;
 
 /** Fewer slashes than one in this many names: the model was named without scopes. */
 const SCOPELESS = 20;
