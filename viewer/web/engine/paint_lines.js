@@ -74,7 +74,7 @@ export function paintLines(frame) {
   const pieces = scene.pieces.query(frame.top, frame.bottom, []);
   const lit = litEdges(frame);
   /** @type {number[][]} */
-  const [plain, between, input, side] = [[], [], [], []];
+  const [plain, between, input, side, output] = [[], [], [], [], []];
   const { between: range } = marks.marks;
   for (const piece of pieces) {
     const edge = edgeOf[piece];
@@ -84,12 +84,14 @@ export function paintLines(frame) {
   strokePieces(frame, plain, theme.line, 1.3);
   strokePieces(frame, between, theme.blue, 2);
   for (const edge of markedEdges(frame, pieces)) {
-    (marks.edges[edge] === EDGE.side ? side : input).push(...piecesOf(frame, edge));
+    const mark = marks.edges[edge];
+    (mark === EDGE.side ? side : mark === EDGE.input ? input : output).push(...piecesOf(frame, edge));
   }
   const marked = lit.filter((edge) => isInput(marks, edge));
   strokePieces(frame, lit.filter((edge) => !marked.includes(edge)).flatMap((edge) => piecesOf(frame, edge)), theme.blue, 2.2, true);
   // What is lit and an input of the cut is both: its own colour, with a border.
   strokePieces(frame, marked.flatMap((edge) => piecesOf(frame, edge)), theme.blue, 6, true);
+  strokePieces(frame, output, theme.blue, 2.4);
   strokePieces(frame, input, theme.orange, 2.4);
   strokePieces(frame, side, theme.side, 2.4);
 }
