@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import urlsplit
 
 import numpy as np
+import pytest
 
 if TYPE_CHECKING:
     from playwright.sync_api import ConsoleMessage, Locator, Request
@@ -25,8 +27,16 @@ LOCAL = ("127.0.0.1", "localhost", "")
 
 BLUE, GREEN = (0x1A, 0x6F, 0xE0), (0x12, 0x92, 0x4A)
 """What is between start and end, and the box around a hit, in the light theme."""
-ORANGE, SIDE, FUSED = (0xC2, 0x57, 0x0C), (0x8A, 0x3F, 0xFC), (0x0B, 0x7A, 0x75)
-"""The inputs of the cut, those from the side, and the operators of the device."""
+ORANGE, SIDE = (0xC2, 0x57, 0x0C), (0x8A, 0x3F, 0xFC)
+"""The inputs of the cut, and those from the side."""
+
+
+def lacking(what: str) -> NoReturn:
+    """End a test for what is not installed: a skip, but where `SUBCUT_REQUIRE_BROWSER=1` asks for these tests."""
+    reason = f"needs {what}"
+    if os.environ.get("SUBCUT_REQUIRE_BROWSER") == "1":
+        pytest.fail(reason)
+    pytest.skip(reason)
 
 
 @dataclass

@@ -6,13 +6,14 @@ import importlib.util
 import os
 import re
 import shutil
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from support.browsing import Opened, View
+from support.broken import Broken, broken
+from support.browsing import Opened, View, lacking
 from support.models import ROOT
 from support.viewing import Page, viewing
 
@@ -53,14 +54,21 @@ def browser() -> Generator[Browser, None, None]:
     """The system's Chromium, driven by Playwright."""
     path = next(filter(None, map(shutil.which, NAMES)), None)
     if path is None or importlib.util.find_spec("playwright") is None:
-        reason = "needs Chromium on the PATH (`apt install chromium`) and Playwright (`pip install playwright`)"
-        pytest.fail(reason) if os.environ.get("SUBCUT_REQUIRE_BROWSER") == "1" else pytest.skip(reason)
+        lacking("Chromium on the PATH (`apt install chromium`) and Playwright (`pip install playwright`)")
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as started:
         launched = started.chromium.launch(executable_path=path, args=FLAGS)
         yield launched
         launched.close()
+
+
+@pytest.fixture(scope="session")
+def device(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Broken]:
+    """The digits of a format beside a device that computes one operator wrongly; made once for all processes."""
+    own = tmp_path_factory.getbasetemp()
+    root = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    return lambda ending: broken(ending, root)
 
 
 @pytest.fixture

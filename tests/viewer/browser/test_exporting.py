@@ -88,7 +88,7 @@ def test_a_reload_shows_the_work_that_was_done(opened: Opened) -> None:
     view.tab.locator("#cut .job.done").get_by_text(str(folder)).first.wait_for()
 
 
-@pytest.mark.parametrize("ending", ["onnx"])
+@pytest.mark.parametrize("ending", ENDINGS)
 def test_verify(opened: Opened, ending: str) -> None:
     view, _ = opened(digits(ending), selection=TEXT)
     view.says(TEXT)
@@ -99,8 +99,9 @@ def test_verify(opened: Opened, ending: str) -> None:
     view.tab.get_by_role("status").filter(has_text="Verified").first.wait_for()
 
 
-def test_what_cannot_be_cut_is_not_exported(opened: Opened) -> None:
-    view, page = opened(digits("onnx"))
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_what_cannot_be_cut_is_not_exported(opened: Opened, ending: str) -> None:
+    view, page = opened(digits(ending))
     assert view.tab.locator("#export").is_disabled()
     view.tab.locator("#selection-text").fill("from conv1 to nowhere")
     view.tab.locator(".problem").first.wait_for()

@@ -73,8 +73,9 @@ def test_arrows_follow_the_edges(opened: Opened) -> None:
     view.until(lambda: "bn_conv1" in active(), "the operator, for who does not see it")
 
 
-def test_the_minimap_goes_where_it_is_clicked(opened: Opened) -> None:
-    view, _ = opened(digits("onnx"))
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_the_minimap_goes_where_it_is_clicked(opened: Opened, ending: str) -> None:
+    view, _ = opened(digits(ending))
     before = view.names()
     area = view.tab.locator(".pane").bounding_box()
     assert area is not None

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import onnx
 import pytest
 from onnx import TensorProto, helper
-from support.browsing import Opened, View
+from support.browsing import Opened, View, lacking
 from support.models import ROOT, digits
 
 ENDINGS = ["prototxt", "pb", "onnx"]
@@ -21,16 +21,27 @@ SCRIPT = "<img src=x onerror=alert(1)>"
 def faults(view: View) -> list[str]:
     """What axe-core finds that is serious."""
     if not AXE.exists():
-        pytest.skip("needs axe-core: run `npm ci --ignore-scripts` in tests/viewer")
+        lacking("axe-core: run `npm ci --ignore-scripts` in tests/viewer")
     view.until(lambda: not view.tab.locator(".stale").count(), "details that are those of the operator")
     found: Any = view.tab.evaluate(f"async () => {{ {AXE.read_text('utf-8')}; return (await axe.run()).violations; }}")
     serious = [one for one in found if one["impact"] in ("serious", "critical")]
     return [f"{one['id']}: {one['help']}: {[node['target'] for node in one['nodes']]}" for one in serious]
 
 
+@pytest.mark.parametrize(("asked", "outcome"), [("1", pytest.fail.Exception), ("", pytest.skip.Exception)])
+def test_who_asks_for_these_tests_is_told_what_is_missing(
+    asked: str, outcome: type[BaseException], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SUBCUT_REQUIRE_BROWSER", asked)
+    monkeypatch.setitem(faults.__globals__, "AXE", tmp_path / "none.js")
+    with pytest.raises(outcome, match="axe-core"):
+        faults(cast("View", None))
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_no_serious_fault(opened: Opened, scheme: str) -> None:
-    view, _ = opened(digits("onnx"), selection=TEXT, context={"color_scheme": scheme})
+def test_axe_finds_no_serious_fault(opened: Opened, ending: str, scheme: str) -> None:
+    view, _ = opened(digits(ending), selection=TEXT, context={"color_scheme": scheme})
     assert faults(view) == []
     view.says(TEXT)
     view.look("pool1")

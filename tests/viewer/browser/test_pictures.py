@@ -36,10 +36,11 @@ def test_svg(opened: Opened, ending: str, tmp_path: Path) -> None:
     assert len(list(part.iter())) < len(list(root.iter()))
 
 
-def test_png(opened: Opened, tmp_path: Path) -> None:
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_png(opened: Opened, ending: str, tmp_path: Path) -> None:
     import cv2
 
-    view, _ = opened(digits("onnx"))
+    view, _ = opened(digits(ending))
     whole = cv2.imread(str(saved(view, "Whole graph as PNG", tmp_path)))
     part = cv2.imread(str(saved(view, "What is in view as PNG", tmp_path)))
     assert whole.shape[0] > part.shape[0] > 400
