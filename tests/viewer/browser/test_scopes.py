@@ -52,9 +52,16 @@ def scope(view: View, name: str) -> Locator:
 
 
 def click(view: View, name: str, button: Any = "left") -> None:
-    """A place of the folded scope that does not unfold it."""
-    box = scope(view, name).bounding_box()
-    assert box is not None
+    """A place of the folded scope that does not unfold it, once nothing moves."""
+    boxes: list[Any] = []
+
+    def rests() -> bool:
+        view.tab.wait_for_timeout(140)  # longer than the elements lag behind a movement
+        boxes.append(scope(view, name).bounding_box())
+        return len(boxes) > 1 and boxes[-1] is not None and boxes[-1] == boxes[-2]
+
+    view.until(rests, f"{name} at rest")
+    box = boxes[-1]
     view.tab.mouse.click(box["x"] + 0.6 * box["width"], box["y"] + 0.7 * box["height"], button=button)
 
 
