@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from subcut.compiler.formats.onnx import schema
+from subcut.compiler.formats.onnx.bulk import BIG
 from subcut.compiler.formats.onnx.nodes import ATTRIBUTE, GRAPHS, SPARSE, SPARSES, TENSORS, G, T
 from subcut.compiler.formats.onnx.records import body
 from subcut.compiler.formats.onnx.tensors import DataFiles, Sparse, Tensor, constant, scan_sparse, scan_tensor
@@ -30,7 +31,9 @@ def decode_attributes(file: SourceFile, place: tuple[int, int], files: DataFiles
     found: dict[str, Attribute] = {}
     for number, kind, _, start, stop in fields(file.data, body(file.data, *place), place[1]):
         if number == ATTRIBUTE and kind == LEN:
-            parts = [(n, a, b) for n, k, _, a, b in fields(file.data, start, stop) if n in _HEAVY and k == LEN]
+            parts: list[tuple[int, int, int]] = []
+            if stop - start > BIG or schema.is_heavy(file.data[start:stop]):
+                parts = [(n, a, b) for n, k, _, a, b in fields(file.data, start, stop) if n in _HEAVY and k == LEN]
             if parts:
                 name, value = _heavy(file, start, stop, parts, files)
             else:

@@ -288,6 +288,11 @@ def annotated(content: bytes) -> list[str]:
     return [pair.value for pair in parse("Annotation", content).quant_parameter_tensor_names]
 
 
+def is_heavy(content: bytes) -> bool:
+    """Whether an AttributeProto holds a tensor or a body."""
+    return bool(parse("AttributeProbe", content).ListFields())
+
+
 def parse_tensors(content: bytes) -> Sequence[TensorHead]:
     """Decode a run of records of initialisers, tags included."""
     return cast(Sequence[TensorHead], parse("Tensors", content).tensor)
