@@ -67,7 +67,7 @@ def test_the_joined_scripts_are_made_of_every_module_that_is_imported(tmp_path: 
         ran(program("node"), "--check", script)
     assert b"$engine$2fworker$2ejs" not in sent["/web/main.js"]
     assert sent["/web/main.js"].count(b"const $engine$2flayout$2ejs = ") == 1
-    assert b"import " not in re.sub(rb"/\*.*?\*/", b"", sent["/web/main.js"], flags=re.DOTALL)
+    assert not re.search(rb"^import ", sent["/web/main.js"], re.MULTILINE)  # a page that is saved has one in a string
 
 
 def write(folder: Path, **sources: str) -> dict[str, Path]:
