@@ -46,17 +46,18 @@ def test_hits_are_stepped_through(opened: Opened, ending: str) -> None:
     assert all("res2a_branch" in name for name in seen)
 
 
-def test_types_tensors_and_attributes_are_searched(opened: Opened) -> None:
-    view, _ = opened(digits("onnx"))
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_types_tensors_and_attributes_are_searched(opened: Opened, ending: str) -> None:
+    view, _ = opened(digits(ending))
     results = view.tab.locator(".results")
-    view.search("type:BatchNorm")
+    view.search("type:FusedBatchNorm" if ending == "pb" else "type:BatchNorm")
     results.get_by_role("option").first.click()
     view.tab.locator(".search .hit-count").wait_for()
     view.chosen("bn_conv1")
-    view.search("tensor:res2a_relu")
+    view.search("tensor:res2a" if ending == "prototxt" else "tensor:res2a_relu")  # a blob that is written over
     results.get_by_role("option").first.click()
     view.chosen("res2a_relu")
-    view.search("attr:strides")
+    view.search("attr:kernel_size" if ending == "prototxt" else "attr:strides")
     results.get_by_role("option").first.wait_for()
     assert {"pool1"} <= {name.split("\n")[0] for name in results.get_by_role("option").all_inner_texts()}
     view.search("/^res2a_branch2[ab]$/")

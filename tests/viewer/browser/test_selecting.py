@@ -93,8 +93,9 @@ def test_an_end_above_the_start_is_refused_with_the_reason(opened: Opened, endin
     assert view.blue("conv1_relu")
 
 
-def test_an_end_that_no_path_leads_to_is_refused(opened: Opened) -> None:
-    view, _ = opened(digits("onnx"))
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_an_end_that_no_path_leads_to_is_refused(opened: Opened, ending: str) -> None:
+    view, _ = opened(digits(ending))
     view.look("res2a_branch1")
     view.tab.keyboard.press("s")
     view.look("res2a_branch2a")
@@ -144,8 +145,9 @@ def test_the_inputs_of_the_cut_are_marked_with_their_reasons(opened: Opened, end
     assert view.share(box.around(14), ORANGE) > 0.002, "a disc where it enters"
 
 
-def test_a_side_input_is_told_apart(opened: Opened) -> None:
-    view, _ = opened(digits("onnx"))
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_side_input_is_told_apart(opened: Opened, ending: str) -> None:
+    view, _ = opened(digits(ending))
     view.look("bn2a_branch1")
     view.tab.keyboard.press("s")
     view.look("res2a_relu")
