@@ -9,6 +9,7 @@ from support.browsing import Box, Opened
 from support.models import digits
 from support.onnx_graphs import save as written
 from support.scoped import INNER, SCOPED
+from support.tensorflow_graphs import built, calls
 
 ENDINGS = ["prototxt", "pb", "onnx"]
 
@@ -58,11 +59,14 @@ def test_the_whole_is_moved_by_mouse_and_keys(opened: Opened, ending: str) -> No
     assert "80 %" in view.tab.locator("#status").inner_text()
 
 
-def test_arrows_follow_the_edges(opened: Opened) -> None:
-    view, _ = opened(digits("onnx"))
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_arrows_follow_the_edges(opened: Opened, ending: str) -> None:
+    view, _ = opened(digits(ending))
     view.point("conv1")
     view.chosen("conv1")
-    for key, name in (("ArrowDown", "bn_conv1"), ("ArrowDown", "conv1_relu"), ("ArrowUp", "bn_conv1")):
+    scale = ["scale_conv1"] if ending == "prototxt" else []  # Caffe has a layer of its own for that
+    down = [("ArrowDown", name) for name in ("bn_conv1", *scale, "conv1_relu")]
+    for key, name in (*down, *(("ArrowUp", name) for name in (*scale, "bn_conv1"))):
         view.tab.keyboard.press(key)
         view.chosen(name)
     tree = view.tab.locator("[role=tree]")
@@ -121,19 +125,24 @@ def test_one_scope_opens_by_double_click_and_by_key(opened: Opened, tmp_path: Pa
     folded.wait_for(state="attached")
 
 
-def test_bodies_are_graphs_inside_their_operator(opened: Opened, tmp_path: Path) -> None:
-    view, _ = opened(written("captured", tmp_path))
-    view.look("branch")
+@pytest.mark.parametrize("format", ["onnx", "tensorflow"])
+def test_bodies_are_graphs_inside_their_operator(opened: Opened, format: str, tmp_path: Path) -> None:
+    """Not on a Caffe model: that format has neither control flow nor functions."""
+    tensorflow = format == "tensorflow"
+    path = built(calls, tmp_path / "calls.pb", control_flow_v2=True) if tensorflow else written("captured", tmp_path)
+    owner, inside, outside = ("cond", "Sub", "strided_slice") if tensorflow else ("branch", "Mul", "relu")
+    view, _ = opened(path)
+    view.look(owner)
     assert {"bodies"} <= set(view.sections())
     view.tab.locator("[role=tree]").focus()
     view.tab.keyboard.press("Enter")
-    view.until(lambda: any(name.startswith("Mul") for name in view.names()), "the body within the box")
+    view.until(lambda: any(name.startswith(inside) for name in view.names()), "the body within the box")
     view.section("bodies").get_by_role("button").first.click()
     title = view.tab.locator(".pane-title")
-    title.get_by_text("branch").wait_for()
-    view.until(lambda: not any("relu" in name for name in view.names()), "the body alone")
+    title.get_by_text("cond" if tensorflow else "branch").first.wait_for()
+    view.until(lambda: not any(outside in name for name in view.names()), "the body alone")
     title.get_by_role("button").click()
-    view.until(lambda: any("relu" in name for name in view.names()), "the main graph again")
+    view.until(lambda: any(outside in name for name in view.names()), "the main graph again")
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
