@@ -10,8 +10,7 @@
  */
 
 import { MARK } from './marks.js';
-import { isContainer, NODE } from './nodes.js';
-import { located } from './sizes.js';
+import { isContainer, locate, NODE } from './nodes.js';
 
 const MOST = 200;
 const REST = 120;
@@ -118,11 +117,14 @@ export class Mirror {
  */
 export function describe(scene, node) {
   const { title } = scene.text(node);
-  const { graph, op } = located(scene.view, node);
-  const name = op < 0 ? '' : graph.names[op];
-  const { edges, labels } = scene.view;
+  const { edges, id, kind, labels } = scene.view;
+  const operator = kind[node] === NODE.op || kind[node] === NODE.body;
+  const name = operator ? nameOf(locate(scene.view, id[node])) : '';
   const leaving = scene.leaving.items[scene.leaving.offsets[node]];
   const has = scene.leaving.offsets[node] < scene.leaving.offsets[node + 1];
   const label = has && edges.label[leaving] >= 0 ? labels[edges.label[leaving]] : '';
   return [title, name, label].filter(Boolean).join(' ');
 }
+
+/** @param {ReturnType<typeof locate>} place */
+const nameOf = ({ graph, op }) => graph.names[op];
