@@ -263,3 +263,26 @@ def test_a_cut_whose_types_are_stated_imports_no_framework(tmp_path: Path) -> No
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
     assert (tmp_path / "out/dump.onnx").exists()
+
+
+def test_a_type_that_is_stated_in_parts(tmp_path: Path) -> None:
+    """A message that occurs twice where one is expected is one, merged (protobuf, encoding, "Last One Wins")."""
+    nodes = [onnx.helper.make_node("Relu", [a], [b], name=b) for a, b in ("xy", "yz")]
+    info = onnx.helper.make_tensor_value_info
+    graph = onnx.helper.make_graph(nodes, "g", [info("x", 1, [2])], [info("z", 1, [2])])
+    kind, shape = (onnx.TypeProto() for _ in range(2))
+    kind.tensor_type.elem_type = 1
+    shape.tensor_type.shape.dim.add().dim_value = 2
+    parts = [onnx.ValueInfoProto(name="y", type=kind), onnx.ValueInfoProto(type=shape)]
+    stated = b"".join(part.SerializeToString() for part in parts)
+    whole = graph.SerializeToString() + bytes([13 << 3 | 2, len(stated)]) + stated
+    model = onnx.helper.make_model(onnx.GraphProto(), ir_version=8, opset_imports=[onnx.helper.make_opsetid("", 17)])
+    model.ClearField("graph")
+    path = tmp_path / "m.onnx"
+    path.write_bytes(model.SerializeToString() + bytes([7 << 3 | 2, len(whole)]) + whole)
+    read = load(path)
+    read.dialect.annotate(read)
+    assert str(read.main.ops[0].results[0].type) == "2xf32"
+    _, manifest = cut(path, "z", tmp_path / "out")
+    (entering,) = manifest["inputs"]
+    assert (entering["tensor"], entering["element"], entering["shape"]) == ("y", "f32", [2])

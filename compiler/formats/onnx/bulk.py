@@ -95,4 +95,4 @@ def _stated(record: GraphRecord, number: int) -> Iterator[tuple[str, bytes]]:
     data = record.file.data
     for first, last in runs(places):
         for info in schema.parse_infos(data[places[first][0] : places[last - 1][1]]):
-            yield info.name, info.type
+            yield info.name, b"".join(info.type)

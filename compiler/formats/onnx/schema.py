@@ -51,7 +51,7 @@ _SCHEMAS: dict[str, dict[str, tuple[int, str]]] = {
     },
     "Tensors": {"tensor": (INITIALIZER, "TensorHead*")},
     # A type that is not decoded: runs of records have few different ones.
-    "Stated": {"name": (1, "string"), "type": (2, "bytes")},
+    "Stated": {"name": (1, "string"), "type": (2, "bytes*")},
     "Infos": {"input": (INPUT, "Stated*"), "output": (OUTPUT, "Stated*"), "info": (VALUE_INFO, "Stated*")},
     "Pair": {"key": (1, "string"), "value": (2, "string")},
     "Annotation": {"tensor_name": (1, "string"), "quant_parameter_tensor_names": (2, "Pair*")},
@@ -193,10 +193,10 @@ class Pair(Protocol):
 
 
 class Stated(Protocol):
-    """ValueInfoProto, its type not decoded."""
+    """ValueInfoProto, its type not decoded; parts of a type that stand one behind the other are one type."""
 
     name: str
-    type: bytes
+    type: Sequence[bytes]
 
 
 class OperatorSet(Protocol):
