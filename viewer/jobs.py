@@ -15,6 +15,9 @@ from typing import Any
 from subcut.viewer.events import Event, Events
 from subcut.viewer.work import Work
 
+PROGRAM = "subcut.viewer.work"
+"""The module that a job's process runs."""
+
 PATIENCE = 10.0
 """Seconds that a process is given to clean up after it was told to end."""
 
@@ -147,7 +150,7 @@ async def started(work: Work) -> asyncio.subprocess.Process:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        "subcut.viewer.work",
+        PROGRAM,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         limit=1 << 26,

@@ -29,31 +29,43 @@ def name_of(number: int) -> str:
 
 
 def chain(ending: str, folder: Path, count: int, side: int = 0) -> Path:
-    """One operator after the other; with `side`, each a product with a matrix of so many rows and columns."""
+    """One operator after the other; with `side`, each a product with a matrix of so many rows and columns.
+
+    Beside each product stands a narrow one, `…/aside`, that leads nowhere: a cut that leaves these out is many pieces
+    of the file.
+    """
     made = {"prototxt": _caffe, "pb": _tensorflow, "onnx": _onnx}
     return made[ending](folder, count, side)
 
 
-def matrices(count: int, side: int) -> Iterator[np.ndarray[Any, Any]]:
-    """Weights that change the size of what flows through them little."""
+def products(count: int, side: int) -> Iterator[tuple[str, str, int, np.ndarray[Any, Any]]]:
+    """Name, what is read (empty: the input), number of results and weights of each, in order of the file."""
     random = np.random.default_rng(0)
-    for _ in range(count):
-        yield (random.standard_normal((side, side)) / side**0.5).astype(np.float32)
+    before = ""
+    for number in range(count):
+        name = name_of(number)
+        for called, width in ((name, side), (f"{name}/aside", 1)):
+            weights = random.standard_normal((side, width)) / side**0.5  # what flows through them keeps its size
+            yield called, before, width, weights.astype(np.float32)
+        before = name
 
 
 def _caffe(folder: Path, count: int, side: int) -> Path:
     shape = f"shape {{ dim: 1 dim: {side or WIDTH} }}"
     lines = ['name: "chain"', f'layer {{ name: "data" type: "Input" top: "data" input_param {{ {shape} }} }}']
-    before = "data"
-    for number in range(count):
-        kind = "InnerProduct" if side else _KINDS["prototxt"][number % 5]
-        more = f"inner_product_param {{ num_output: {side} bias_term: false }} " if side else ""
-        lines.append(f'layer {{ name: "{name_of(number)}" type: "{kind}" bottom: "{before}" top: "t{number}" {more}}}')
-        before = f"t{number}"
+    stored: dict[str, tuple[str, list[np.ndarray[Any, Any]]]] = {}
+
+    def add(name: str, kind: str, before: str, more: str = "") -> None:
+        lines.append(f'layer {{ name: "{name}" type: "{kind}" bottom: "{before}" top: "{name}" {more}}}')
+
+    for name, before, width, weights in products(count if side else 0, side):
+        add(name, "InnerProduct", before or "data", f"inner_product_param {{ num_output: {width} bias_term: false }} ")
+        stored[name] = ("InnerProduct", [weights.T])
+    for number in range(0 if side else count):
+        add(name_of(number), _KINDS["prototxt"][number % 5], name_of(number - 1) if number else "data")
     path = folder / "chain.prototxt"
     path.write_text("\n".join([*lines, ""]))
-    if side:
-        stored = {name_of(at): ("InnerProduct", [one]) for at, one in enumerate(matrices(count, side))}
+    if stored:
         path.with_suffix(".caffemodel").write_bytes(caffemodel("chain", stored))
     return path
 
@@ -87,29 +99,26 @@ def graph_def(path: Path, nodes: list[bytes]) -> Path:
 
 def _tensorflow(folder: Path, count: int, side: int) -> Path:
     nodes = [placeholder("data", 1, side or WIDTH)]
-    weights = matrices(count, side)
-    before = "data"
-    for number in range(count):
-        name = name_of(number)
-        if side:
-            numbers = int_field(1, 1) + bytes_field(2, shape_of(side, side)) + bytes_field(4, next(weights).tobytes())
-            nodes.append(node(f"{name}/weights", "Const", [], dtype=FLOAT, value=bytes_field(8, numbers)))
-            nodes.append(node(name, "MatMul", [before, f"{name}/weights"], T=FLOAT))
-        else:
-            nodes.append(node(name, _KINDS["pb"][number % 5], [before], T=FLOAT))
-        before = name
+    for name, before, width, weights in products(count if side else 0, side):
+        numbers = int_field(1, 1) + bytes_field(2, shape_of(side, width)) + bytes_field(4, weights.tobytes())
+        nodes.append(node(f"{name}/weights", "Const", [], dtype=FLOAT, value=bytes_field(8, numbers)))
+        nodes.append(node(name, "MatMul", [before or "data", f"{name}/weights"], T=FLOAT))
+    for number in range(0 if side else count):
+        before = name_of(number - 1) if number else "data"
+        nodes.append(node(name_of(number), _KINDS["pb"][number % 5], [before], T=FLOAT))
     return graph_def(folder / "chain.pb", nodes)
 
 
 def _onnx(folder: Path, count: int, side: int) -> Path:
-    kinds = ["MatMul"] if side else _KINDS["onnx"]
-    stored = [numpy_helper.from_array(one, f"w{at}") for at, one in enumerate(matrices(count, side))] if side else []
-    nodes = [
-        helper.make_node(kinds[at % len(kinds)], [f"t{at}", *([f"w{at}"] if side else [])], [f"t{at + 1}"], name=name_of(at))
-        for at in range(count)
-    ]
+    nodes, stored = [], []
+    for name, before, _, weights in products(count if side else 0, side):
+        nodes.append(helper.make_node("MatMul", [before or "data", f"{name}/weights"], [name], name=name))
+        stored.append(numpy_helper.from_array(weights, f"{name}/weights"))
+    for number in range(0 if side else count):
+        before, name = name_of(number - 1) if number else "data", name_of(number)
+        nodes.append(helper.make_node(_KINDS["onnx"][number % 5], [before], [name], name=name))
     shape = [1, side or WIDTH]
-    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name in ("t0", f"t{count}")]
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name in ("data", name_of(count - 1))]
     graph = helper.make_graph(nodes, "chain", ends[:1], ends[1:], stored)
     path = folder / "chain.onnx"
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)

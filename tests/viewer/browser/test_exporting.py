@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from support.browsing import Opened
+from support.browsing import Opened, View
+from support.chains import chain, name_of
 from support.commands import contents, untimed
 from support.in_process import subcut
 from support.models import digits
+from support.slow_work import Held, slowed
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Locator
 
 ENDINGS = ["prototxt", "pb", "onnx"]
 TEXT = "from pool1 to res2a_relu"
@@ -50,38 +56,150 @@ def test_the_added_input_is_logged(opened: Opened, ending: str) -> None:
     assert any(text.startswith("Add ") and "conv1" in text for text in texts), texts
 
 
-def test_progress_is_shown_and_the_work_is_cancelled(opened: Opened) -> None:
-    view, page = opened(digits("onnx"), selection=TEXT)
-    view.says(TEXT)
-    view.tab.locator("#export").click()
-    dialog = view.tab.locator("dialog.export")
-    dialog.get_by_label("Verify afterwards").check()
-    dialog.get_by_role("button", name="Export", exact=True).click()
-    bar = dialog.get_by_role("progressbar")
-    bar.wait_for()
-    dialog.get_by_role("button", name="Cancel").click()
-    dialog.locator(".job.cancelled, .job.done").wait_for(timeout=30_000)
-    if dialog.locator(".job.cancelled").count():
-        assert not [path for path in page.session.output.glob("dump_result_*") if (path / "manifest.json").exists()]
-    dialog.get_by_role("button", name="Close").last.click()
-    view.export()
+WATCH = """() => {
+  window.seen = [];
+  const look = () => {
+    const job = document.querySelector('dialog.export .job.running');
+    const bar = job?.querySelector('[role=progressbar][aria-valuenow]');
+    if (!bar) return;
+    const [stage, now, most] = [job.querySelector('.hint').textContent, bar.ariaValueNow, bar.ariaValueMax];
+    const row = [stage, Number(now), Number(most), bar.firstElementChild.style.width];
+    if (String(row) !== String(window.seen.at(-1))) window.seen.push(row);
+  };
+  new MutationObserver(look).observe(document.documentElement, { childList: true, subtree: true, attributes: true });
+}"""
+"""Collects what the bar in the dialog says, whenever it changes."""
 
 
-def test_a_dialog_that_is_closed_leaves_the_work_going_on(opened: Opened) -> None:
-    view, page = opened(digits("onnx"), selection=TEXT)
-    view.says(TEXT)
+def begin(view: View) -> Locator:
+    """Start an export; the dialog that shows it."""
     view.tab.locator("#export").click()
     dialog = view.tab.locator("dialog.export")
     dialog.get_by_role("button", name="Export", exact=True).click()
-    dialog.get_by_role("button", name="Go on in the background").or_(
-        dialog.get_by_role("button", name="Close").last
-    ).first.click()
-    view.tab.locator("#cut .job.done").wait_for(timeout=30_000)
-    assert list(page.session.output.glob("dump_result_*"))
+    return dialog
 
 
-def test_a_reload_shows_the_work_that_was_done(opened: Opened) -> None:
-    view, _ = opened(digits("onnx"), selection=TEXT)
+def runs(view: View, held: Held) -> None:
+    """Wait until the job is held where it is to be, and the page says that it works."""
+    view.until(lambda: held.process is not None, "the job at the stage that it is held at", 40)
+    assert held.alive
+    view.tab.locator("#cut .job.running").wait_for()
+    assert view.tab.locator("#export").is_disabled(), "one job at a time"
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_the_bar_rises_to_its_end(opened: Opened, ending: str, tmp_path: Path) -> None:
+    count = 12
+    text = f"from {name_of(0)} to {name_of(count - 1)}"
+    view, _ = opened(chain(ending, tmp_path, count, side=256), selection=text)
+    view.says(text)
+    view.tab.evaluate(WATCH)
+    with slowed(tmp_path / "work", "", pace=0.06):  # longer than the least time between two events
+        folder = view.export()
+    seen = view.tab.evaluate("seen")
+    assert {(stage, most) for stage, _, most, _ in seen} == {("writing", 100)}
+    assert all(width == f"{now}%" or round(float(width[:-1])) == now for _, now, _, width in seen), "drawn as said"
+    values = [now for _, now, _, _ in seen]
+    last = values[1:] if ending == "prototxt" else values  # the net's text comes first, in one piece, then the weights
+    assert (folder / f"dump.{ending}").exists()
+    assert len(last) >= 8, values
+    assert last == sorted(last)
+    assert values[-1] == 100
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_an_export_that_runs_is_cancelled(opened: Opened, ending: str, tmp_path: Path) -> None:
+    view, page = opened(digits(ending), selection=TEXT)
+    view.says(TEXT)
+    with slowed(tmp_path / "work") as held:
+        dialog = begin(view)
+        runs(view, held)
+        assert [path.name for path in page.session.output.rglob("dump.*")], "something is written already"
+        dialog.get_by_role("button", name="Cancel").click()
+        dialog.locator(".job.cancelled").wait_for()
+        assert dialog.get_by_role("status").inner_text() == "Cancelled"
+        assert "nothing was written" in dialog.inner_text()
+        assert not dialog.get_by_role("progressbar").count()
+        assert not held.alive
+        assert not page.session.output.exists(), "nothing is left, nor the folder that was made for it"
+        held.go()
+        dialog.get_by_role("button", name="Close").last.click()
+        assert view.export().is_dir(), "and the next one can begin"
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_verification_that_runs_is_cancelled(
+    opened: Opened, ending: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    view, _ = opened(digits(ending), selection=TEXT)
+    view.says(TEXT)
+    with slowed(tmp_path / "work", "verifying") as held:
+        view.tab.get_by_role("button", name="Verify").click()
+        runs(view, held)
+        assert list(temporary.rglob(f"dump.{ending}")), "the cut that is verified"
+        job = view.tab.locator("#cut .job")
+        assert "verifying" in job.inner_text()
+        job.get_by_role("button", name="Cancel").click()
+        view.tab.locator("#cut .job.cancelled").wait_for()
+        assert not held.alive
+    assert not list(temporary.iterdir()), "nothing is left"
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_dialog_that_is_closed_leaves_the_work_going_on(opened: Opened, ending: str, tmp_path: Path) -> None:
+    view, page = opened(digits(ending), selection=TEXT)
+    view.says(TEXT)
+    with slowed(tmp_path / "work") as held:
+        dialog = begin(view)
+        runs(view, held)
+        dialog.get_by_role("button", name="Go on in the background").click()
+        dialog.wait_for(state="detached")
+        job = view.tab.locator("#cut .job")
+        assert job.get_by_role("progressbar").count() == 1
+        assert held.alive
+        view.point("pool1")
+        view.chosen("pool1")
+        assert "Exporting" in job.inner_text()
+        held.go()
+        view.tab.locator("#cut .job.done").wait_for(timeout=30_000)
+    (folder,) = page.session.output.iterdir()
+    view.tab.get_by_role("status").filter(has_text=str(folder)).first.wait_for()
+    subcut(digits(ending), TEXT, "-o", tmp_path / "command")
+    assert contents(folder) == contents(tmp_path / "command")
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_reload_comes_back_to_the_work(opened: Opened, ending: str, tmp_path: Path) -> None:
+    view, page = opened(digits(ending), selection=TEXT)
+    view.says(TEXT)
+    with slowed(tmp_path / "work") as held:
+        begin(view)
+        runs(view, held)
+        bar = view.tab.locator("#cut .job").get_by_role("progressbar")
+        before = bar.get_attribute("aria-valuenow")
+        assert before is not None
+        view.tab.reload()
+        view.tab.locator("#cut .job.running").wait_for()
+        assert held.alive
+        job = view.tab.locator("#cut .job")
+        assert "Exporting" in job.inner_text()
+        view.until(lambda: "writing" in job.inner_text(), "the stage")
+        assert bar.get_attribute("aria-valuenow") == before
+        assert view.tab.locator("#export").is_disabled()
+        held.go()
+        view.tab.locator("#cut .job.done").wait_for(timeout=30_000)
+    (folder,) = page.session.output.iterdir()
+    job.get_by_text(str(folder)).first.wait_for()
+    for name in contents(folder):
+        job.get_by_text(name, exact=True).wait_for()
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_reload_shows_the_work_that_was_done(opened: Opened, ending: str) -> None:
+    view, _ = opened(digits(ending), selection=TEXT)
     view.says(TEXT)
     folder = view.export()
     view.tab.reload()
