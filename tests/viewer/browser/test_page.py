@@ -10,8 +10,10 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 from support.browsing import Opened, View, lacking
-from support.chains import chain
+from support.chains import FLOAT, chain, graph_def, node, placeholder
 from support.models import ROOT, digits
+
+from subcut.compiler.storage.wire import bytes_field, int_field
 
 ENDINGS = ["prototxt", "pb", "onnx"]
 TEXT = "from pool1 to res2a_relu"
@@ -100,25 +102,72 @@ def test_english_and_chinese(opened: Opened, ending: str) -> None:
     assert not re.findall(r"[\u4e00-\u9fff]", left)
 
 
-def test_names_are_text(opened: Opened, tmp_path: Path) -> None:
-    names = [SCRIPT, "</script><script>alert(2)</script>", "模型/卷积 \u202e", "a\nb", "x" * 3000]
+NAMES = [SCRIPT, "</script><script>alert(2)</script>", "模型/卷积 \u202e", "a\nb", "x" * 3000]
+
+
+def hostile_onnx(folder: Path) -> Path:
     nodes, before = [], "x"
-    for name in names:
+    for name in NAMES:
         nodes.append(helper.make_node("Relu", [before], [f"{name}:out"], name=name, doc_string=SCRIPT))
         before = f"{name}:out"
     ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in ("x", before)]
     graph = helper.make_graph(nodes, SCRIPT, ends[:1], ends[1:])
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), tmp_path / "m.onnx")
-    view, _ = opened(tmp_path / "m.onnx")
+    path = folder / "m.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+    return path
+
+
+def hostile_caffe(folder: Path) -> Path:
+    """Names, blobs and a string among the parameters; a prototxt is UTF-8, and may write any byte as a number."""
+
+    def text(name: str) -> str:
+        return '"' + "".join(f"\\{byte:03o}" if byte < 32 else chr(byte) for byte in name.encode()) + '"'
+
+    raw = [f"name: {text(SCRIPT)}"]
+    raw.append('layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 1 dim: 1 } } }')
+    before = "x"
+    for name in NAMES:
+        top = f"{name}:out"
+        parameters = f"python_param {{ module: {text(SCRIPT)} layer: {text(SCRIPT)} }}"
+        kind = f'type: "Python" {parameters}' if name == SCRIPT else 'type: "ReLU"'
+        raw.append(f"layer {{ name: {text(name)} {kind} bottom: {text(before)} top: {text(top)} }}")
+        before = top
+    path = folder / "m.prototxt"
+    path.write_bytes("\n".join([*raw, ""]).encode("latin-1"))
+    return path
+
+
+def hostile_tensorflow(folder: Path) -> Path:
+    """Names that TensorFlow would not let anybody give, and attributes and a stored string that it would."""
+    script = bytes_field(2, SCRIPT.encode())
+    numbers = int_field(1, 7) + bytes_field(2, b"") + bytes_field(8, SCRIPT.encode())
+    nodes = [placeholder("x", 1)]
+    nodes.append(node("words", "Const", [], dtype=int_field(6, 7), value=bytes_field(8, numbers)))
+    before = "x"
+    for name in NAMES:
+        nodes.append(node(name, "Relu", [before], T=FLOAT, _note=script))
+        before = name
+    return graph_def(folder / "m.pb", nodes)
+
+
+HOSTILE = {"prototxt": hostile_caffe, "pb": hostile_tensorflow, "onnx": hostile_onnx}
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_names_are_text(opened: Opened, ending: str, tmp_path: Path) -> None:
+    view, page = opened(HOSTILE[ending](tmp_path))
+    assert set(NAMES) <= set(page.post("/api/graph")["names"]), "read as they were written"
     view.tab.on("dialog", lambda dialog: view.faults.append(f"a name ran: {dialog.message}"))
-    view.tab.get_by_role("button", name="Unfold all scopes").click() if view.tab.get_by_role(
-        "button", name="Unfold all scopes"
-    ).count() else None
+    unfold = view.tab.get_by_role("button", name="Unfold all scopes")
+    unfold.click() if unfold.count() else None
     view.search("onerror")
     view.tab.get_by_role("option").first.wait_for()
     view.tab.keyboard.press("Enter")
     view.tab.locator("#info .op-name").get_by_text(SCRIPT, exact=True).wait_for()
     view.tab.locator("#info .section").first.wait_for()
+    if ending != "onnx":
+        assert SCRIPT in view.section("attributes").inner_text()
+    assert "onerror" in view.section("record").locator("pre").text_content()
     view.tab.keyboard.press("s")
     view.until(lambda: "onerror" in view.text, "the name in the text")
     view.tab.locator("#selection-text").fill(f'from "{SCRIPT}" to "no {SCRIPT}"')
@@ -126,6 +175,9 @@ def test_names_are_text(opened: Opened, tmp_path: Path) -> None:
     view.tab.locator("[role=tree]").focus()
     view.tab.keyboard.press("m")
     view.tab.keyboard.press("Escape")
+    if ending == "pb":
+        view.look("words")
+        view.section("constants").get_by_text("onerror").first.wait_for()
     assert view.tab.locator("img").count() == 0
     assert view.tab.locator("body script").count() == 0
 
