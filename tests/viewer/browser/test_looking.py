@@ -110,8 +110,9 @@ def test_scopes_fold_and_unfold(opened: Opened, format: str, tmp_path: Path) -> 
     assert view.boxed("mixed/right/sigmoid")
 
 
-def test_one_scope_opens_by_double_click_and_by_key(opened: Opened, tmp_path: Path) -> None:
-    view, _ = opened(SCOPED["onnx"](tmp_path))
+@pytest.mark.parametrize("format", SCOPED)
+def test_one_scope_opens_by_double_click_and_by_key(opened: Opened, format: str, tmp_path: Path) -> None:
+    view, _ = opened(SCOPED[format](tmp_path))
     view.tab.get_by_role("button", name="Fold all scopes", exact=True).click()
     folded = view.tab.locator("[role=treeitem][aria-expanded=false][aria-label*=mixed]")
     folded.wait_for(state="attached")

@@ -217,7 +217,8 @@ def test_a_selection_is_saved_as_a_file_that_apply_takes(opened: Opened, ending:
     assert not (folder.parent / "out.subcut").exists()
 
 
-def test_a_selection_of_the_command_line_is_shown_at_once(opened: Opened) -> None:
-    view, _ = opened(digits("onnx"), selection=TEXT)
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_selection_of_the_command_line_is_shown_at_once(opened: Opened, ending: str) -> None:
+    view, _ = opened(digits(ending), selection=TEXT)
     view.says(TEXT)
     assert view.blue("pool1")
