@@ -6,7 +6,7 @@ import { fill, h, svg } from './dom.js';
 import { t } from './i18n.js';
 import { icon } from './icons.js';
 import { scaleColour } from '../engine/theme.js';
-import { badness, beyond, diverge, errorAt, place, scaleOf, short } from './scale.js';
+import { badness, beyond, diverge, errorAt, place, scaleOf, short, thresholdOf } from './scale.js';
 import { button, complain } from './widgets.js';
 
 /** @typedef {import('./app.js').App} App */
@@ -47,14 +47,10 @@ export class Compare {
   read(report) {
     this.report = report;
     this.scale = scaleOf([...report.total, ...report.own]);
-    const bad = report.total.filter(
-      (error, at) => /^(bad|culprit)$/.test(report.verdict[at]) && error !== null && error > 0,
-    );
-    // Just below the least error that was judged bad: what the report calls bad is what lies beyond.
-    const threshold = bad.length ? Math.min(...bad.map(Number)) * 0.999 : errorAt(this.scale, 0.5);
-    this.app.store.set({
-      overlay: { ...this.app.store.state.overlay, threshold, own: report.own.some((error) => error !== null) },
-    });
+    const own = report.own.some((error) => error !== null);
+    const isBad = (/** @type {number} */ at) => /^(bad|culprit)$/.test(report.verdict[at]);
+    const threshold = thresholdOf(this.scale, own ? report.own : report.total, isBad);
+    this.app.store.set({ overlay: { ...this.app.store.state.overlay, threshold, own } });
     this.build();
   }
 

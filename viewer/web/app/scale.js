@@ -83,3 +83,19 @@ export function diverge(share, limit) {
   if (share <= limit) return limit > 0 ? (share / limit) * 0.5 : 0;
   return 0.5 + ((share - limit) / Math.max(1 - limit, 1e-9)) * 0.5;
 }
+
+/**
+ * The threshold at first: all that was judged bad lies beyond it, in the middle between the least of that and the
+ * greatest right error below, so that both keep colours of their own.
+ *
+ * @param {Scale} scale
+ * @param {(number | null)[]} errors
+ * @param {(at: number) => boolean} isBad
+ */
+export function thresholdOf(scale, errors, isBad) {
+  let [least, right] = [Infinity, 0];
+  for (const [at, error] of errors.entries()) if (error && isBad(at)) least = Math.min(least, error);
+  if (!Number.isFinite(least)) return errorAt(scale, 0.5);
+  for (const error of errors) if (error && error < least) right = Math.max(right, error);
+  return Math.sqrt(least * (right || least / 10));
+}

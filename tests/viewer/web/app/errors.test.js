@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { worstPerStrip } from '../../../../viewer/web/app/curve.js';
-import { badness, beyond, diverge, errorAt, place, scaleOf, short } from '../../../../viewer/web/app/scale.js';
+import { badness, beyond, diverge, errorAt, place, scaleOf, short, thresholdOf } from '../../../../viewer/web/app/scale.js';
 
 test('the scale is logarithmic between the least and the greatest error', () => {
   const scale = scaleOf([1e-6, null, 0, 1e-2]);
@@ -59,4 +59,15 @@ test('numbers are short', () => {
     '–',
     '–',
   ]);
+});
+
+test('the first threshold lies between what was judged right and what was judged bad', () => {
+  const bad = (/** @type {number} */ at) => at >= 3;
+  const errors = [0, 1e-4, null, 1, 4, Infinity];
+  assert.ok(Math.abs(thresholdOf(scaleOf(errors), errors, bad) - 1e-2) < 1e-9);
+  assert.equal(thresholdOf(scaleOf([0, 1]), [0, 1], () => true) < 1, true);
+  const none = scaleOf([1e-6, 1e-2]);
+  assert.ok(Math.abs(thresholdOf(none, [1e-6, 1e-2], () => false) - 1e-4) < 1e-12);
+  const many = new Array(300000).fill(0.5);
+  assert.ok(thresholdOf(scaleOf(many), many, () => true) < 0.5);
 });
