@@ -13,6 +13,7 @@ from subcut.compiler.loading import digest_of
 from subcut.dsl import ast
 from subcut.dsl.file import VERSION
 from subcut.dsl.format import format_file
+from subcut.dsl.parser import parse_file
 from subcut.viewer.session import Session
 
 ENDING = ".subcut"
@@ -22,11 +23,12 @@ def save(session: Session, cut: ast.Cut, name: str, *, confirmed: bool) -> Path:
     """Write `<name>.subcut`; returns its path. Raises UserError `file-exists` unless `confirmed`, `bad-name`."""
     name = folder_name(name.removesuffix(ENDING))
     path = session.output / (name + ENDING)
-    if path.is_symlink():
-        raise user_error("bad-name", f"`{path.name}` is a link, and may lead out of the output folder")
     text = format_file(_file(session, cut, name))
+    _check(text, name)
     flags = os.O_WRONLY | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | (os.O_TRUNC if confirmed else os.O_EXCL)
     try:
+        if path.is_symlink():
+            raise user_error("bad-name", f"`{path.name}` is a link, and may lead out of the output folder")
         session.output.mkdir(parents=True, exist_ok=True)
         with os.fdopen(os.open(path, flags, 0o666), "w", encoding="utf-8") as file:
             file.write(text)
@@ -35,6 +37,14 @@ def save(session: Session, cut: ast.Cut, name: str, *, confirmed: bool) -> Path:
     except OSError as error:
         raise user_error("cannot-write", f"`{path}` cannot be written: {error.strerror}") from None
     return path
+
+
+def _check(text: str, name: str) -> None:
+    """Whether the file can be read again: the language takes fewer names than a folder can have."""
+    try:
+        parse_file(text.encode().decode(), name)
+    except UnicodeEncodeError:
+        raise user_error("bad-name", f"`{name!a}` is no text that a file can hold") from None
 
 
 def unsaid(reading: ReadOptions) -> list[str]:

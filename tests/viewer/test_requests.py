@@ -271,9 +271,16 @@ def test_a_saved_selection_makes_the_same_cut(page: Page, tmp_path: Path) -> Non
     assert "cut to pool1" in file.read_text()
 
 
-@pytest.mark.parametrize("name", ["", ".", "..", "../up", "/etc/cron", "a/b", "a\\b", "x\0y"])
+@pytest.mark.parametrize(
+    "name", ["", ".", "..", "../up", "/etc/cron", "a/b", "a\\b", "x\0y", "a\nb", "a:b", "m" * 300, "\ud800"]
+)
 def test_a_selection_is_saved_in_the_output_folder_only(page: Page, name: str) -> None:
     assert page.post("/api/save", 400, text=SELECTION, name=name)["error"]["code"] == "bad-name"
+
+
+def test_a_name_that_the_disk_has_no_room_for_is_refused(page: Page) -> None:
+    output(page).mkdir(exist_ok=True)
+    assert page.post("/api/save", 400, text=SELECTION, name="é" * 130)["error"]["code"] == "cannot-write"
 
 
 def test_a_link_in_the_output_folder_is_not_followed(page: Page, tmp_path: Path) -> None:
