@@ -1,8 +1,8 @@
 """The process of a job that takes its time where a test says so, and goes on when the test lets it.
 
 `SUBCUT_TEST_WORK` is a folder. In it, `stage` names the stage that the process stops at: when it has written something
-there, or as the stage begins where that writes nothing. It then leaves its number in `held`, and waits for `go`.
-The file `pace` says how many seconds it rests after each piece that it writes.
+there, or as the stage begins where that writes nothing; at `types`, types are found but not told. It then leaves its
+number in `held`, and waits for `go`. The file `pace` says how many seconds it rests after each piece that it writes.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 from subcut.viewer import work
@@ -70,6 +71,12 @@ class Slow(work.Teller):
     def __init__(self, out: work.IO[str]) -> None:
         super().__init__(out)
         self._folder = Path(os.environ[FOLDER])
+
+    def tell(self, kind: str, **facts: Any) -> None:
+        if kind == "types":
+            self._stage = kind
+            self._hold()
+        super().tell(kind, **facts)
 
     def stage(self, text: str) -> None:
         super().stage(text)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 from support.browsing import Opened
 from support.models import digits
+from support.slow_work import slowed
 
 ENDINGS = ["prototxt", "pb", "onnx"]
 
@@ -86,11 +90,29 @@ def test_a_selection_in_the_same_field(opened: Opened, ending: str) -> None:
     assert not view.blue("conv1")
 
 
-def test_types_that_are_found_meanwhile_disturb_nobody(opened: Opened) -> None:
-    view, page = opened(digits("onnx"), infers=True)
-    view.search("pool5")
-    view.until(lambda: page.session.typed, "all types", 40)
-    view.tab.wait_for_timeout(300)
+@pytest.mark.parametrize("ending", ["pb", "onnx"])
+def test_types_that_are_found_meanwhile_disturb_nobody(opened: Opened, ending: str, tmp_path: Path) -> None:
+    with slowed(tmp_path / "work", "types") as held:
+        view, page = opened(digits(ending), infers=True)
+        view.until(lambda: held.process is not None, "types that are found but not told", 40)
+        assert not page.session.typed
+        view.search("pool5")
+        view.tab.get_by_role("option", name="Select").wait_for()  # the server's own word, which comes last
+        offered, place, said = view.tab.get_by_role("option").all_inner_texts(), view.box("conv1"), view.names()
+        held.go()
+        view.until(lambda: page.session.typed, "all types", 40)
+        view.until(lambda: view.names() != said, "types on the edges")
     assert view.tab.locator("#search").input_value() == "pool5"
+    assert view.tab.locator("#search").evaluate("(one) => one === document.activeElement")
+    assert view.tab.get_by_role("option").all_inner_texts() == offered
+    box = view.box("conv1")
+    assert (box.x + box.width / 2, box.y) == (place.x + place.width / 2, place.y), "wider for its label, in its place"
     view.tab.keyboard.press("Enter")
     view.chosen("pool5")
+
+
+def test_types_of_caffe_models_are_there_at_once(opened: Opened) -> None:
+    """Its layers tell them without a framework: nothing is looked for meanwhile."""
+    view, page = opened(digits("prototxt"), infers=True)
+    assert page.session.typed
+    assert any(re.match(r"\S+ pool1 .*f32.*4,4", said) for said in view.names()), view.names()
