@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from support.browsing import ORANGE, Opened, View
 from support.models import digits
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Locator
 
 BLOCKS = 4
+ENDINGS = ["prototxt", "pb", "onnx"]
 
 
 def blocks(folder: Path) -> Path:
@@ -121,8 +123,9 @@ def test_an_end_above_the_start_is_refused_for_a_scope_too(opened: Opened, tmp_p
     view.says("from block0/conv, block0/add to block2/conv, block2/add")
 
 
-def test_an_input_of_the_cut_keeps_its_colour_while_its_reader_is_selected(opened: Opened) -> None:
-    view, _ = opened(digits("onnx"))
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_an_input_of_the_cut_keeps_its_colour_while_its_reader_is_selected(opened: Opened, ending: str) -> None:
+    view, _ = opened(digits(ending))
     view.look("pool1")
     view.tab.keyboard.press("s")
     view.says("from pool1")
@@ -134,8 +137,9 @@ def test_an_input_of_the_cut_keeps_its_colour_while_its_reader_is_selected(opene
     assert 0.7 * view.share(box, ORANGE) < chosen > 0.005
 
 
-def test_two_fingers_zoom_and_one_moves(opened: Opened) -> None:
-    view, _ = opened(digits("onnx"), context={"has_touch": True})
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_two_fingers_zoom_and_one_moves(opened: Opened, ending: str) -> None:
+    view, _ = opened(digits(ending), context={"has_touch": True})
     view.look("pool1")
     tree = view.tab.get_by_role("tree").bounding_box()
     assert tree is not None
@@ -164,8 +168,9 @@ def test_two_fingers_zoom_and_one_moves(opened: Opened) -> None:
     view.until(lambda: abs((viewport()["y"] - after["y"]) * after["zoom"] - 100) < 15, "moved by a finger")
 
 
-def test_colours_of_the_system_are_taken_where_they_are_forced(opened: Opened) -> None:
-    view, _ = opened(digits("onnx"))
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_colours_of_the_system_are_taken_where_they_are_forced(opened: Opened, ending: str) -> None:
+    view, _ = opened(digits(ending))
     view.look("pool1")
     view.tab.keyboard.press("s")
     view.says("from pool1")
@@ -189,8 +194,9 @@ def test_colours_of_the_system_are_taken_where_they_are_forced(opened: Opened) -
     view.until(lambda: view.blue("pool1"), "its own colours again")
 
 
-def test_what_is_wrong_with_a_text_is_said_in_chinese_with_the_message_below(opened: Opened) -> None:
-    view, _ = opened(digits("onnx"), context={"locale": "zh-CN"})
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_what_is_wrong_with_a_text_is_said_in_chinese_with_the_message_below(opened: Opened, ending: str) -> None:
+    view, _ = opened(digits(ending), context={"locale": "zh-CN"})
     for text, headline, said in (
         ("from nowhere", "模型中没有这个算子", "nowhere"),
         ("from pool1 to conv1_relu", "终点在起点之前", "conv1_relu"),
