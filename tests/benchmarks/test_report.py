@@ -105,12 +105,12 @@ def test_sections_stay_beside_each_other() -> None:
 
 
 def test_a_viewer_that_draws_nothing_is_told() -> None:
-    row = viewing.Row("resnet", "10k", viewing.Seen(opened=1.234, memory=90_000_000, frame=20, blank=17))
-    row.others = {"Netron": viewing.Seen(failure="not drawn in 60 s"), "Model Explorer": viewing.Seen(5.04, 10**9)}
-    assert "| 10,000 | 1.23 s | 20, 17 ms |" in row.text()
-    assert row.text().endswith("| not drawn in 60 s | 5.0 s, 1,000 MB |")
+    row = viewing.Row("resnet", "10k", viewing.Seen(opened=1.234, memory=90_000_000, rate=59, frame=20, blank=17))
+    row.others = {"Netron": viewing.Seen(failure="not drawn in 60 s"), "Model Explorer": viewing.Seen(5.04, 10**9, 31)}
+    assert "| 10,000 | 1.23 s | 59 | 20, 17 ms |" in row.text()
+    assert row.text().endswith("| not drawn in 60 s | 5.0 s, 31, 1,000 MB |")
     row = viewing.Row("resnet", "1k", viewing.Seen(failure="broke"))
-    assert row.text().endswith("| broke | | | | | not run | not run |")
+    assert row.text().endswith("| broke | | | | | | not run | not run |")
 
 
 def test_models_that_are_looked_at_have_their_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
