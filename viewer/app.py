@@ -105,6 +105,7 @@ class App:
     def _found(self, question: Question, asked: Asked) -> Response:
         try:
             with self.session.lock:
+                self.session.check()
                 return _json(question(asked))
         except BadRequest as error:
             return _refused("bad-request", str(error))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import socket
 from collections.abc import Callable
 
@@ -65,7 +66,8 @@ class _Server(uvicorn.Server):
     ending: Callable[[], None]
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """End the streams, then wait for whatever else is being answered."""
+        """End the streams, then wait for whatever else is being answered; a second Ctrl+C is no reason to complain."""
+        logging.getLogger("uvicorn.error").disabled = True
         self.ending()
         await super().shutdown(sockets)
 

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from subcut.compiler.errors import ModelError
 from subcut.compiler.formats import ReadOptions
 from subcut.compiler.ir.graph import Graph, Model, Op, Value
 from subcut.compiler.ir.types import TensorType
@@ -171,6 +172,14 @@ class Session:
     def __post_init__(self) -> None:
         self.lock = threading.Lock()
         """Held by whoever looks into a model: attributes and types are filled in where they are asked for."""
+
+    def check(self) -> None:
+        """Raise ModelError where a file was written again: what is shown is not what would be read now."""
+        for source in (source for shown in self.models for source in shown.model.sources):
+            if source.changed():
+                raise ModelError(
+                    source.path, "is another file than when it was opened: end `subcut view`, start it again"
+                )
 
     def about(self) -> dict[str, Any]:
         """The answer to `GET /api/session`."""

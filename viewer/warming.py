@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 
+from subcut.compiler.errors import ModelError
 from subcut.compiler.ir.constants import is_constant
 from subcut.compiler.pipeline import no_collection
 from subcut.dsl.parser import parse
@@ -34,5 +35,9 @@ def warm(session: Session) -> None:
     steps += [partial(shown.texts, graph, end + TEXTS) for end in range(0, len(graph.ops), TEXTS)]
     for step in steps:
         with session.lock, no_collection():
+            try:
+                session.check()
+            except ModelError:  # which is told to who asks
+                return
             step()
         time.sleep(PAUSE)

@@ -138,7 +138,11 @@ def _export(work: Work, teller: Teller) -> None:
 def _inside(output: Path, name: str) -> Path:
     """The folder that `as` names, in the output folder and nowhere else."""
     folder = output / folder_name(name)
-    if folder.is_symlink():
+    try:
+        linked = folder.is_symlink()
+    except OSError as error:  # a name that is too long for the disk
+        raise user_error("cannot-write", f"`{folder}` cannot be made: {error.strerror}") from None
+    if linked:
         raise user_error("bad-name", f"`{name}` is a link, and leads out of the output folder", help="another name")
     return folder
 

@@ -20,8 +20,9 @@ class SourceFile:
     def __init__(self, path: str | Path, held: Path | None = None) -> None:
         """`held` is where it lies, if not at `path`, which messages name."""
         self.path = Path(path)
+        self._place = held or self.path
         try:
-            self.fd = os.open(held or self.path, _FLAGS)
+            self.fd = os.open(self._place, _FLAGS)
         except FileNotFoundError:
             raise ModelError(path, "no such file") from None
         except OSError as error:
@@ -29,6 +30,7 @@ class SourceFile:
         try:
             status = os.fstat(self.fd)
             self.size = status.st_size
+            self._stamp = _stamp(status)
             if not stat.S_ISREG(status.st_mode):
                 raise ModelError(path, "is not a file")
             if self.size == 0:
@@ -59,12 +61,23 @@ class SourceFile:
             raise self.shorter(at)
         return data
 
+    def changed(self) -> bool:
+        """Whether another file, or other bytes, lie there now: what was mapped is no longer to be trusted."""
+        try:
+            return _stamp(os.stat(self._place)) != self._stamp
+        except OSError:
+            return True
+
     def shorter(self, size: int) -> ModelError:
         """The error to raise when the file turns out to have only `size` bytes left."""
         return ModelError(self.path, "became shorter while it was read", offset=size)
 
     def __repr__(self) -> str:
         return f"<file {self.path}>"
+
+
+def _stamp(status: os.stat_result) -> tuple[int, ...]:
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,8 +58,9 @@ class Browser:
             yield
 
 
+@pytest.mark.parametrize("again", [False, True], ids=["once", "twice"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_it_serves_until_it_is_interrupted(number: signal.Signals, tmp_path: Path) -> None:
+def test_it_serves_until_it_is_interrupted(number: signal.Signals, again: bool, tmp_path: Path) -> None:
     process = started(digits("onnx"), "from pool1 to res2a_relu", "--no-browser", folder=tmp_path)
     try:
         browser = Browser(process)
@@ -68,6 +69,9 @@ def test_it_serves_until_it_is_interrupted(number: signal.Signals, tmp_path: Pat
         with browser.listening():  # a page that is open does not hold it up
             begun = time.monotonic()
             process.send_signal(number)
+            if again:
+                time.sleep(0.02)
+                process.send_signal(number)
             out, err = process.communicate(timeout=20)
         assert time.monotonic() - begun < 10
         assert (out, err) == ("", "")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
+import shutil
 from collections.abc import Generator
 from pathlib import Path
 
@@ -301,3 +303,34 @@ def test_what_cannot_be_cut_is_not_saved(page: Page) -> None:
 
 def test_without_a_report_there_is_none(page: Page) -> None:
     assert page.ask("GET", "/api/report").status == 400
+
+
+# ---- files that change
+
+
+@pytest.mark.parametrize("ending", ["prototxt", "pb", "onnx"])
+@pytest.mark.parametrize("how", ["shorter", "longer", "other"])
+def test_a_model_that_is_written_again_is_told(tmp_path: Path, ending: str, how: str) -> None:
+    """What is shown is no longer what an export would read; one that became shorter must not end the server."""
+    source = digits(ending)
+    for file in source.parent.glob(f"{source.stem}.*"):
+        shutil.copy(file, tmp_path / file.name)
+    path = tmp_path / source.name
+    with viewing(path, tmp_path / "out") as page:
+        place = page.post("/api/graph", model=0, graph="")["names"].index("pool1")
+        page.post("/api/search", model=0, graph="", query="x")  # all that is read beside questions is read by then
+        if how == "shorter":
+            os.truncate(path, 100)
+        elif how == "longer":
+            with path.open("ab") as file:
+                file.write(b"\n")
+        else:
+            shutil.copy(path, tmp_path / "new")
+            os.replace(tmp_path / "new", path)
+        asked = {"/api/op": {"model": 0, "graph": "", "op": place}, "/api/export": {"text": "pool1", "options": {}}}
+        asked["/api/save"] = {"text": "pool1", "name": "it", "confirm": False}
+        for question, body in asked.items():
+            error = page.post(question, 400, **body)["error"]
+            assert "is another file than when it was opened" in error["message"], question
+            assert path.name in error["message"]
+    assert not (tmp_path / "out").exists() or not list((tmp_path / "out").iterdir())

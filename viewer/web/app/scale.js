@@ -86,7 +86,7 @@ export function diverge(share, limit) {
 
 /**
  * The threshold at first: all that was judged bad lies beyond it, in the middle between the least of that and the
- * greatest right error below, so that both keep colours of their own.
+ * greatest right error below, so that both keep colours of their own. Where nothing was bad, nothing lies beyond.
  *
  * @param {Scale} scale
  * @param {(number | null)[]} errors
@@ -95,7 +95,7 @@ export function diverge(share, limit) {
 export function thresholdOf(scale, errors, isBad) {
   let [least, right] = [Infinity, 0];
   for (const [at, error] of errors.entries()) if (error && isBad(at)) least = Math.min(least, error);
-  if (!Number.isFinite(least)) return errorAt(scale, 0.5);
+  if (!Number.isFinite(least)) return scale.high;
   for (const error of errors) if (error && error < least) right = Math.max(right, error);
   return Math.sqrt(least * (right || least / 10));
 }

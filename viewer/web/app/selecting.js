@@ -76,7 +76,7 @@ export class Selecting {
   /** @param {Spot} spot @returns {string | null} */
   whyNotEnd(spot) {
     const graph = this.app.loaded(0, spot.graph);
-    if (!spot.ends.length) return t('refuse.constants', { name: spot.name });
+    if (spot.ends.every((op) => graph?.stored[op])) return t('refuse.constants', { name: spot.name });
     const refused = graph && refuseEnd(graph, spot.ends, this.here(spot).starts);
     if (!graph || !refused) return null;
     const names = { name: spot.name, start: graph.names[refused.other] };
@@ -86,7 +86,7 @@ export class Selecting {
   /** @param {Spot} spot @returns {string | null} */
   whyNotStart(spot) {
     const graph = this.app.loaded(0, spot.graph);
-    if (!spot.starts.length) return t('refuse.constants', { name: spot.name });
+    if (spot.starts.every((op) => graph?.stored[op])) return t('refuse.constants', { name: spot.name });
     const refused = graph && refuseStart(graph, spot.starts, this.here(spot).ends);
     if (!graph || !refused) return null;
     const names = { name: spot.name, end: graph.names[refused.other] };
