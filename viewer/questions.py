@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from subcut.viewer.asked import Asked
 from subcut.viewer.details import details
 from subcut.viewer.inference import lacking, take
 from subcut.viewer.saving import save, unsaid
+from subcut.viewer.searching import KINDS, by_attribute, elsewhere
 from subcut.viewer.selecting import answer, choose, compose, parsed
 from subcut.viewer.session import Session, Shown
 from subcut.viewer.work import Work
@@ -57,20 +57,13 @@ class Questions:
         return {"text": compose(shown, graph, starts, ends)}
 
     def search(self, asked: Asked) -> dict[str, Any]:
-        """The operators whose attributes hold a text, whatever its case; between slashes it is a regular expression."""
+        """The operators that hold a text: here by their attributes, in other graphs also by what the page has not."""
         shown, graph = self._graph(asked)
-        query = asked.text("query")
+        query, kind = asked.text("query"), asked.choice("kind", KINDS, "")
         if not query:
-            return {"ids": []}
-        texts = shown.texts(graph)
-        if len(query) > 2 and query[0] == query[-1] == "/":
-            try:
-                pattern = re.compile(query[1:-1], re.IGNORECASE)
-            except re.error as error:
-                raise BadRequest(f"no regular expression: {error}") from None
-            return {"ids": [place for place, text in enumerate(texts) if pattern.search(text)]}
-        wanted = query.casefold()
-        return {"ids": [place for place, text in enumerate(texts) if wanted in text]}
+            return {"ids": [], "elsewhere": []}
+        ids = by_attribute(shown, graph, query) if kind in ("", "attr") else []
+        return {"ids": ids, "elsewhere": elsewhere(shown, graph, query, kind)}
 
     def report(self, asked: Asked) -> dict[str, Any]:
         """The comparison that was given."""

@@ -16,6 +16,7 @@ from onnx import numpy_helper
 from support.commands import contents, untimed
 from support.in_process import subcut
 from support.models import digits
+from support.onnx_graphs import save
 from support.viewing import Page, check_columns, columns_of, viewing
 
 from subcut.compiler.export import load
@@ -106,7 +107,7 @@ def test_constants_are_shown_as_numbers(page: Page) -> None:
 def test_attributes_are_searched(page: Page) -> None:
     model = load(path_of(page))
     for query in ("KERNEL", "/ker.el.*[:=] ?\\W*3/", "pad"):
-        found = page.post("/api/search", query=query, kinds=["attribute"])["ids"]
+        found = page.post("/api/search", query=query, kind="attr")["ids"]
         assert found == sorted(found)
         assert all(model.main.ops[place].attributes for place in found)
     assert page.post("/api/search", query="nothing has this")["ids"] == []
@@ -303,6 +304,24 @@ def test_what_cannot_be_cut_is_not_saved(page: Page) -> None:
 
 def test_without_a_report_there_is_none(page: Page) -> None:
     assert page.ask("GET", "/api/report").status == 400
+
+
+# ---- graphs inside
+
+
+def test_bodies_are_searched_too(tmp_path: Path) -> None:
+    with viewing(save("captured", tmp_path), tmp_path / "out") as page:
+        for kind, text in (("op", "t2"), ("type", "mul"), ("tensor", "t2"), ("", "MUL")):
+            found = page.post("/api/search", query=text, kind=kind)["elsewhere"]
+            assert {one["type"] for one in found} <= {"Add", "Mul"}, kind
+            assert found, kind
+            for one in found:
+                assert page.post("/api/op", graph=one["graph"], op=one["op"])["type"] == one["type"]
+        assert page.post("/api/search", query="relu", kind="")["elsewhere"] == []
+        inside = page.post("/api/search", query="mul", kind="type")["elsewhere"][0]["graph"]
+        back = page.post("/api/search", query="relu", kind="type", graph=inside)["elsewhere"]
+        assert [one["graph"] for one in back] == [""]
+        page.post("/api/search", 400, query="x", kind="colour")
 
 
 # ---- files that change

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from support.browsing import Opened
 from support.models import digits
+from support.onnx_graphs import save
 from support.slow_work import slowed
+from support.tensorflow_graphs import built, calls
 
 ENDINGS = ["prototxt", "pb", "onnx"]
 
@@ -116,3 +118,18 @@ def test_types_of_caffe_models_are_there_at_once(opened: Opened) -> None:
     view, page = opened(digits("prototxt"), infers=True)
     assert page.session.typed
     assert any(re.match(r"\S+ pool1 .*f32.*4,4", said) for said in view.names()), view.names()
+
+
+@pytest.mark.parametrize("format", ["onnx", "tensorflow"])
+def test_what_is_in_bodies_is_found_and_shown(opened: Opened, format: str, tmp_path: Path) -> None:
+    """Not on a Caffe model: that format has neither control flow nor functions."""
+    tensorflow = format == "tensorflow"
+    path = built(calls, tmp_path / "calls.pb", control_flow_v2=True) if tensorflow else save("captured", tmp_path)
+    view, _ = opened(path)
+    view.search("type:Sub" if tensorflow else "type:Mul")
+    view.tab.get_by_text("In other graphs of the model").wait_for()
+    name = view.tab.get_by_role("option").first.locator(".result-name").inner_text()
+    view.tab.keyboard.press("Enter")
+    view.chosen(name)
+    assert view.tab.locator(".pane-title").is_visible(), "the body itself"
+    view.until(lambda: any(said.startswith("Sub" if tensorflow else "Mul") for said in view.names()), "what is in it")

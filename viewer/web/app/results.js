@@ -5,12 +5,12 @@ import { looksLikeSelection, search } from './search.js';
 /** @typedef {import('./search.js').Query} Query */
 /**
  * @typedef {object} Row
- * @property {"select" | "head" | "type" | "op" | "tensor" | "attr"} kind
- * @property {number} at  the operator, tensor or type; a heading's number of hits
+ * @property {"select" | "head" | Group} kind
+ * @property {number} at  the operator, tensor, type or place in `elsewhere`; a heading's number of hits
  * @property {Group} [group]  of a heading
  */
 
-/** @typedef {"type" | "op" | "tensor" | "attr"} Group */
+/** @typedef {"type" | "op" | "tensor" | "attr" | "elsewhere"} Group */
 
 /** Rows, made when they are looked at: a single letter may match all of a hundred thousand operators. */
 export class Rows {
@@ -57,9 +57,10 @@ export class Rows {
  * @param {Query} query
  * @param {{ops: number[], text: string} | null} selection  what the server says the text selects
  * @param {number[]} byAttribute  operators that the server found by their attributes
+ * @param {number} [elsewhere]  how many it found in other graphs
  * @returns {Rows}
  */
-export function rowsOf(index, query, selection, byAttribute) {
+export function rowsOf(index, query, selection, byAttribute, elsewhere = 0) {
   const found = search(index, query);
   /** @type {[Group, number[]][]} */
   const groups = [
@@ -67,6 +68,7 @@ export function rowsOf(index, query, selection, byAttribute) {
     ['type', found.types],
     ['tensor', found.tensors],
     ['attr', byAttribute],
+    ['elsewhere', [...Array(elsewhere).keys()]],
   ];
   // Who types the whole name of a type means all of them more often than a name that contains it.
   if (found.types.length && exactType(index, query)) [groups[0], groups[1]] = [groups[1], groups[0]];

@@ -25,6 +25,8 @@ export class SearchField {
     this.selection = null;
     /** @type {number[]} */
     this.byAttribute = [];
+    /** What is in graphs that are not on screen. @type {import('./types.js').Elsewhere[]} */
+    this.elsewhere = [];
     this.rows = new Rows(false, 0, []);
     this.active = -1;
     /** Whether the user has marked a row: then later answers of the server leave the mark where it is. */
@@ -110,6 +112,7 @@ export class SearchField {
     this.query = readQuery(this.field.value);
     this.selection = null;
     this.byAttribute = [];
+    this.elsewhere = [];
     this.texts.stop();
     this.attributes.stop();
     this.show();
@@ -118,24 +121,24 @@ export class SearchField {
     else this.askLater.cancel();
   }
 
-  /** Attributes are known to the server alone, and so is the language. */
+  /** Attributes and graphs that nobody opened are known to the server alone, and so is the language. */
   async askServer() {
     const { query } = this;
     const model = this.app.active.model;
     const graph = this.app.active.key;
     if (query.kind === null && model === 0) void this.askSelection(query.text);
-    if (query.kind !== null && query.kind !== 'attr') return;
     if (query.needle.length < 2 || query.problem) return;
     try {
+      /** @type {{ids: number[], elsewhere: import('./types.js').Elsewhere[]} | null} */
       const answer = await this.attributes.ask('/api/search', {
         model,
         graph,
         query: query.needle,
-        kinds: ['attribute'],
+        kind: query.kind ?? '',
       });
       if (!answer || this.query !== query) return;
-      const ids = /** @type {number[] | {ids?: number[], ops?: number[]}} */ (answer);
-      this.byAttribute = Array.isArray(ids) ? ids : (ids.ids ?? ids.ops ?? []);
+      this.byAttribute = answer.ids;
+      this.elsewhere = answer.elsewhere;
       this.show(true);
     } catch (error) {
       complain(error);
@@ -159,7 +162,7 @@ export class SearchField {
   show(more = false) {
     const before = more ? this.rows.at(this.active) : undefined;
     const moved = more && this.moved;
-    this.rows = rowsOf(this.app.active.index, this.query, this.selection, this.byAttribute);
+    this.rows = rowsOf(this.app.active.index, this.query, this.selection, this.byAttribute, this.elsewhere.length);
     const { rows } = this;
     const scroll = more ? this.list.element.scrollTop : 0;
     this.list.show(rows);
@@ -232,6 +235,7 @@ export class SearchField {
     if (this.popup.hidden && hits) return this.app.stepHit(back ? -1 : 1);
     this.askLater.cancel();
     await this.askServerNow();
+    if (!this.rows.length) await this.askServer();
     const row = this.rows.at(this.active);
     if (row) this.choose(row);
   }
@@ -251,6 +255,12 @@ export class SearchField {
     if (row.kind === 'select') {
       void app.selecting.adopt(this.query.text).then(() => app.goToCut());
       return;
+    }
+    if (row.kind === 'elsewhere') {
+      const { graph, op: id } = this.elsewhere[row.at];
+      app.showHits([], -1, false);
+      void app.showGraph(graph).then(() => app.select({ ...place, graph, id }));
+      return app.focusGraph();
     }
     const ids = this.idsOf(row);
     if (!ids.length) return;
@@ -272,7 +282,7 @@ export class SearchField {
   idsOf(row) {
     const { index } = this.app.active;
     if (row.kind === 'type') return index.ofType.get(row.at) ?? [];
-    if (row.kind === 'select' || row.kind === 'head') return [];
+    if (row.kind === 'select' || row.kind === 'head' || row.kind === 'elsewhere') return [];
     const places = this.rows.of(row.kind);
     return row.kind === 'tensor' ? [...new Set(places.map((at) => this.idOf({ kind: 'tensor', at })))] : places;
   }
@@ -285,6 +295,7 @@ export class SearchField {
         op: t('search.group.op'),
         tensor: t('search.group.tensor'),
         attr: t('search.group.attr'),
+        elsewhere: t('search.group.elsewhere'),
       };
       return h(
         'div',
@@ -340,6 +351,11 @@ export class SearchField {
         this.bold(graph.columns.tensors?.names[row.at] ?? ''),
         h('span', { class: 'result-type', text: of }),
       ];
+    }
+    if (row.kind === 'elsewhere') {
+      const { graph: key, name, type } = this.elsewhere[row.at];
+      const of = `${type} · ${this.app.graphName(key)}`;
+      return [icon('op'), this.bold(name), h('span', { class: 'result-type', text: of })];
     }
     return [
       icon(row.kind === 'attr' ? 'attr' : 'op'),

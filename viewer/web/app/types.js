@@ -17,6 +17,7 @@
  */
 /** @typedef {import('../engine/types.js').Columns} Columns  a graph as the server sends it */
 /** @typedef {{key: string, name: string}} Body */
+/** @typedef {{graph: string, op: number, name: string, type: string}} Elsewhere  a hit in a graph that is not on screen */
 /** @typedef {{name: string, type: string, text: string}} Attribute */
 /** @typedef {{slot: string | number, tensor: string, type: string, producer: number, why?: string, stored?: boolean}} Operand */
 /** @typedef {{tensor: string, type: string, readers: number[]}} Result */

@@ -39,6 +39,7 @@ export const en = {
   'search.group.op': 'Operators',
   'search.group.tensor': 'Tensors',
   'search.group.attr': 'Attributes',
+  'search.group.elsewhere': 'In other graphs of the model',
   'search.type.count': '{n} {n#operator|operators}',
   'search.badregex': 'Not a regular expression yet: {why}',
   'search.position': '{at} of {n}',

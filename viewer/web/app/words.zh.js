@@ -39,6 +39,7 @@ export const zh = {
   'search.group.op': '算子',
   'search.group.tensor': '张量',
   'search.group.attr': '属性',
+  'search.group.elsewhere': '模型的其他图中',
   'search.type.count': '{n} 个算子',
   'search.badregex': '正则表达式尚不完整：{why}',
   'search.position': '第 {at} 个，共 {n} 个',

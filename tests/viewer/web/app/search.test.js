@@ -64,6 +64,14 @@ test('a sentence is taken as a selection, a word as a search', () => {
   assert.equal(word.at(firstChoice(word, readQuery('conv1'))).kind, 'op');
 });
 
+test('what the server finds in other graphs stands last', () => {
+  const rows = rowsOf(index(), readQuery('conv'), null, [], 2);
+  assert.deepEqual(rows.groups.at(-1), ['elsewhere', [0, 1]]);
+  assert.deepEqual(rows.at(rows.length - 1), { kind: 'elsewhere', at: 1 });
+  const alone = rowsOf(index(), readQuery('in no name'), null, [], 1);
+  assert.equal(alone.at(firstChoice(alone, readQuery('in no name'))).kind, 'elsewhere');
+});
+
 test('arrows pass over headings and stop at the ends', () => {
   const rows = rowsOf(index(), readQuery('conv'), null, [2]);
   assert.deepEqual(
