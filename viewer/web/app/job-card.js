@@ -2,7 +2,7 @@
 
 import { ask } from './api.js';
 import { fill, h, said } from './dom.js';
-import { t } from './i18n.js';
+import { headline, t } from './i18n.js';
 import { share } from './job.js';
 import { button, complain, copy } from './widgets.js';
 
@@ -47,7 +47,7 @@ export function jobCard(place, app, job, connected) {
 function title(job) {
   const verify = job.what === 'verify';
   if (job.state === 'done') return t(verify ? 'job.done.verify' : 'job.done.export');
-  if (job.state === 'failed') return t('job.failed');
+  if (job.state === 'failed') return [t('job.failed'), headline(job.code ?? '')].filter(Boolean).join(': ');
   if (job.state === 'cancelled') return t('job.cancelled');
   return t(verify ? 'job.verify' : 'job.export');
 }

@@ -46,7 +46,8 @@ export function told(job, event) {
     return { ...base, state, folder, files, message, help: [...warnings, ...commands.map(String)], done: 1, total: 1 };
   }
   const state = event.code === 'cancelled' ? 'cancelled' : 'failed';
-  return { ...base, state, message: event.message ?? '', help: event.help ?? [] };
+  const { code = '', message = '', help = [] } = event;
+  return { ...base, state, code, message, help };
 }
 
 /** How far a job is, from 0 to 1, or null while that is unknown. @param {Job} job */

@@ -13,6 +13,7 @@ import { nothing } from './choice.js';
  * @property {string[]} log
  * @property {string} folder
  * @property {string[]} files
+ * @property {string} [code]  of what it failed with, as the diagnostics have it
  * @property {string} message  why it failed, or what verification found
  * @property {string[]} help
  */
