@@ -180,12 +180,7 @@ def _dragged(tab: Any) -> float:
 
 
 def _use(tab: Any, seen: Seen) -> None:
-    """Move, highlight and search: medians of what stands on the page until the next frame is drawn."""
-    tab.goto(tab.url.partition("?")[0] + "?test=1")
-    tab.wait_for_function("() => window.__subcut && document.querySelector('.pane [role=treeitem]')", timeout=60_000)
-    tab.wait_for_timeout(1500)
-    seen.blank = median(tab.evaluate(f"() => __subcut.blankTimes({FRAMES})"))
-    seen.frame = median(tab.evaluate(f"() => __subcut.frameTimes({FRAMES})"))
+    """Highlight, search and move: medians of what stands on the page until the next frame is drawn."""
     tab.locator("[role=tree]").focus()
     for key, place in (("s", "Home"), ("e", "End")):
         tab.keyboard.press(place)
@@ -200,6 +195,11 @@ def _use(tab: Any, seen: Seen) -> None:
     tab.locator("#search").focus()
     seen.keystroke = median(tab.evaluate(KEYS, {"key": "search", "count": TRIES}))
     seen.memory = max(seen.memory, renderer_memory())
+    tab.goto(tab.url.partition("?")[0] + "?test=1")  # a page that can tell how long its frames take
+    tab.wait_for_function("() => window.__subcut && document.querySelector('.pane [role=treeitem]')", timeout=60_000)
+    tab.wait_for_timeout(1500)
+    seen.blank = median(tab.evaluate(f"() => __subcut.blankTimes({FRAMES})"))
+    seen.frame = median(tab.evaluate(f"() => __subcut.frameTimes({FRAMES})"))
 
 
 TABLE = """\
