@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from support.browsing import Box, Opened
+from support.browsing import BLUE, Box, Opened
 from support.models import digits
 from support.onnx_graphs import save as written
 from support.scoped import INNER, SCOPED
@@ -127,6 +127,44 @@ def test_one_scope_opens_by_double_click_and_by_key(opened: Opened, format: str,
 
 
 @pytest.mark.parametrize("format", ["onnx", "tensorflow"])
+def test_the_details_of_a_scope(opened: Opened, format: str, tmp_path: Path) -> None:
+    view, _ = opened(SCOPED[format](tmp_path), infers=True)
+    view.tab.get_by_role("button", name="Fold all scopes", exact=True).click()
+    folded = view.tab.locator("[role=treeitem][aria-expanded=false][aria-label*=mixed]")
+    folded.wait_for(state="attached")
+    view.tab.wait_for_timeout(300)
+    box = folded.bounding_box()
+    assert box is not None
+    view.tab.mouse.click(box["x"] + 60, box["y"] + box["height"] / 2)
+    view.chosen("mixed")
+    info = view.tab.locator("#info")
+    assert "4 operators" in info.locator(".op-type").inner_text()
+    rows = [row.split() for row in view.section("types").locator("tr").all_inner_texts()]
+    assert sorted(rows) == [["Add", "1"], ["Sigmoid", "1"], ["Tanh", "2"]]
+    assert rows[0] == ["Tanh", "2"], "the most frequent first"
+    ports = [view.section(key).locator("li") for key in ("inputs", "outputs")]
+    tensor = ":0" if format == "tensorflow" else ""
+    told = [port.locator(".tensor").all_inner_texts() for port in ports]
+    assert told == [[f"stem/relu{tensor}"], [f"mixed/sum{tensor}"]]
+    assert ports[0].get_by_role("button").all_inner_texts() == ["stem/relu", "mixed/left/tanh", "mixed/right/sigmoid"]
+    view.until(lambda: "f32" in ports[0].locator(".type").inner_text(), "types, when they are known", 40)
+    # The same by keys, opened: the panel stays with the scope.
+    view.tab.locator("[role=tree]").focus()
+    view.tab.keyboard.press("Enter")
+    info.get_by_role("button", name="Fold this scope").wait_for()
+    view.chosen("mixed")
+    info.get_by_role("button", name="End here").click()
+    view.says("to mixed/sum")
+    info.get_by_role("button", name="Fold this scope").click()
+    folded.wait_for(state="attached")
+    info.get_by_role("button", name="Start here").click()
+    view.until(lambda: view.tab.locator("#info .roles [aria-pressed=true]").count() == 2, "start and end")
+    assert view.share(view.box("stem/relu"), BLUE) < 0.1
+    ports[0].get_by_role("button", name="mixed/right/sigmoid").click()
+    view.chosen("mixed/right/sigmoid")
+
+
+@pytest.mark.parametrize("format", ["onnx", "tensorflow"])
 def test_bodies_are_graphs_inside_their_operator(opened: Opened, format: str, tmp_path: Path) -> None:
     """Not on a Caffe model: that format has neither control flow nor functions."""
     tensorflow = format == "tensorflow"
@@ -138,7 +176,14 @@ def test_bodies_are_graphs_inside_their_operator(opened: Opened, format: str, tm
     view.tab.locator("[role=tree]").focus()
     view.tab.keyboard.press("Enter")
     view.until(lambda: any(name.startswith(inside) for name in view.names()), "the body within the box")
-    view.section("bodies").get_by_role("button").first.click()
+    assert owner in view.tab.locator("#info .op-name").inner_text()
+    assert "Body of" in view.tab.locator("#info .op-type").inner_text()
+    view.section("bodies").get_by_role("button", name="Open this graph").wait_for()
+    assert view.section("bodies").locator(".op-link").inner_text() == owner
+    view.tab.keyboard.press("Enter")
+    view.chosen(owner)  # whose body is closed again
+    view.tab.keyboard.press("Enter")
+    view.section("bodies").get_by_role("button", name="Open this graph").click()
     title = view.tab.locator(".pane-title")
     title.get_by_text("cond" if tensorflow else "branch").first.wait_for()
     view.until(lambda: not any(outside in name for name in view.names()), "the body alone")

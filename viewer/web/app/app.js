@@ -101,7 +101,7 @@ export class App {
     try {
       await this.active.show(key);
       this.markChoice();
-      this.store.set({ selected: null, hits: null, drawn: this.store.state.drawn + 1 });
+      this.store.set({ selected: null, scope: null, hits: null, drawn: this.store.state.drawn + 1 });
     } catch (error) {
       complain(error);
     }
@@ -115,13 +115,13 @@ export class App {
   select(place, { centre = true } = {}) {
     const pane = this.paneOf(place.model);
     if (!pane) return;
-    this.store.set({ selected: place });
+    this.store.set({ selected: place, scope: null });
     void pane.choose(place, centre);
     this.follow(place);
   }
 
   unselect() {
-    this.store.set({ selected: null });
+    this.store.set({ selected: null, scope: null });
     for (const pane of this.panes) pane.mark({ selected: -1 });
   }
 

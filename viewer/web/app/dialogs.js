@@ -2,7 +2,7 @@
 
 import { h, said } from './dom.js';
 import { t } from './i18n.js';
-import { ASKED, lacksInfo } from './pictures.js';
+import { ASKED, lacksInfo, savePicture } from './pictures.js';
 import { button, dialog, menu, notify } from './widgets.js';
 
 /** @typedef {import('./app.js').App} App */
@@ -91,9 +91,9 @@ export function openHelp() {
 /** @param {App} app @param {HTMLElement} below */
 export function openPictures(app, below) {
   const box = below.getBoundingClientRect();
-  const save = (/** @type {import('./pane.js').Picture} */ what) => async () => {
+  const save = (/** @type {import('./pictures.js').Picture} */ what) => async () => {
     try {
-      const name = await app.active.save(what, app.store.state.session?.models[app.active.model]?.name ?? 'model');
+      const name = await savePicture(app.active, what, app.store.state.session?.models[app.active.model]?.name ?? 'model');
       const values = { name, n: app.active.graph.count, most: ASKED };
       if (lacksInfo(app.active, what)) notify(t('picture.without', values));
       else notify(t('picture.saved', { name }), { kind: 'good' });

@@ -4,6 +4,8 @@ import { Latest } from './api.js';
 import { fill, h, said } from './dom.js';
 import { Find } from './find.js';
 import { t } from './i18n.js';
+import { shownScope } from './scope.js';
+import { bodySections, scopeSections } from './scope-sections.js';
 import { sectionsOf } from './sections.js';
 import { button, copy } from './widgets.js';
 
@@ -21,8 +23,10 @@ export class InfoPanel {
     this.closed = new Set(['record']);
     /** @type {{place: Place, info: OpInfo} | null} */
     this.shown = null;
+    /** What the buttons Start and End are about. @type {import('./types.js').Spot | null} */
+    this.spot = null;
     this.build();
-    app.store.on(['selected'], (state) => void this.look(state.selected));
+    app.store.on(['selected', 'scope'], () => void this.look());
     app.store.on(['choice'], () => this.updateRoles());
     app.store.on(['showInfo'], (state) => {
       element.hidden = !state.showInfo;
@@ -30,6 +34,7 @@ export class InfoPanel {
     app.store.on(['language'], () => {
       this.build();
       if (this.shown) this.show(this.shown.place, this.shown.info);
+      else void this.look();
     });
   }
 
@@ -66,9 +71,12 @@ export class InfoPanel {
       );
   }
 
-  /** @param {Place | null} place */
-  async look(place) {
+  /** Shows what has the focus: a scope, else the chosen operator. */
+  async look() {
     this.questions.stop();
+    const { scope, selected: place } = this.app.store.state;
+    const shown = scope && shownScope(this.app, scope);
+    if (shown) return this.showScope(shown);
     if (!place) {
       this.shown = null;
       return this.empty();
@@ -97,8 +105,16 @@ export class InfoPanel {
   title(place, info) {
     if (!this.head) return;
     const graph = this.app.loaded(place.model, place.graph);
+    this.spot = place.model === 0 ? this.app.selecting.spot(place) : null;
     const name = info?.name || graph?.names[place.id] || String(place.id);
     const type = info?.type || graph?.typeName(place.id) || '';
+    const centre = button({ icon: 'centre', label: t('info.centre'), class: 'tool small' }, () => this.app.centre(place));
+    this.heading(name, type, centre);
+  }
+
+  /** @param {string} name @param {string} type @param {HTMLElement} tool */
+  heading(name, type, tool) {
+    if (!this.head) return;
     this.roles = h('div', { class: 'roles' });
     fill(
       this.head,
@@ -107,7 +123,7 @@ export class InfoPanel {
         { class: 'op-title' },
         h('h3', { class: 'op-name', text: name }),
         button({ icon: 'copy', label: t('info.copyname'), class: 'tool small' }, () => void copy(name)),
-        button({ icon: 'centre', label: t('info.centre'), class: 'tool small' }, () => this.app.centre(place)),
+        tool,
       ),
       h('p', { class: 'op-type', text: type }),
       this.roles,
@@ -115,15 +131,28 @@ export class InfoPanel {
     this.updateRoles();
   }
 
+  /** @param {import('./scope.js').ShownScope} scope */
+  showScope({ pane, group, name, type, spot, contents, body, graph, key }) {
+    this.shown = null;
+    this.spot = spot;
+    const open = pane.isOpen(group.scope);
+    const word = t(open ? 'menu.fold' : 'menu.unfold');
+    const fold = button({ icon: open ? 'fold' : 'unfold', label: word, class: 'tool small' }, () =>
+      void pane.toggle(group.scope),
+    );
+    this.heading(name, type, fold);
+    const ways = this.ways({ model: pane.model, graph: key, id: -1 }, graph);
+    this.put(contents ? scopeSections(contents, ways) : body ? bodySections(body, body.owner, ways) : [], []);
+  }
+
   /** The buttons that do what the menu does, for whoever does not know of the menu. */
   updateRoles() {
-    const place = this.app.store.state.selected;
-    if (!this.roles || !place || place.model !== 0) return;
+    const { spot } = this;
+    if (!this.roles || !spot) return;
     const { selecting } = this.app;
-    const { starts, ends } = selecting.here(place);
-    const spot = selecting.spot(place);
-    const isStart = starts.includes(place.id);
-    const isEnd = ends.includes(place.id);
+    const { starts, ends } = selecting.here(spot);
+    const isStart = spot.starts.some((id) => starts.includes(id));
+    const isEnd = spot.ends.some((id) => ends.includes(id));
     const whyNot = selecting.whyNotEnd(spot) ?? undefined;
     fill(
       this.roles,
@@ -140,18 +169,27 @@ export class InfoPanel {
   show(place, info) {
     this.shown = { place, info };
     this.title(place, info);
-    if (!this.body || !this.tools) return;
-    this.body.classList.remove('stale');
-    const graph = this.app.loaded(place.model, place.graph);
-    const ways = {
+    const ways = this.ways(place, this.app.loaded(place.model, place.graph));
+    const problems = (info.problems ?? []).map((text) => h('p', { class: 'problem-line', text }));
+    const { session } = this.app.store.state;
+    const shown = session?.offline ? info : { ...info, offline: undefined };
+    this.put(sectionsOf(shown, ways), problems);
+  }
+
+  /** Where the links of the details lead. @param {Place} place @param {import('../engine/engine.js').Graph} [graph] */
+  ways(place, graph) {
+    return {
       name: (/** @type {number} */ id) => graph?.names[id] ?? String(id),
       go: (/** @type {number} */ id) => this.app.select({ ...place, id }),
       open: (/** @type {string} */ key) => void this.app.showGraph(key),
     };
-    const problems = (info.problems ?? []).map((text) => h('p', { class: 'problem-line', text }));
-    const { session } = this.app.store.state;
-    const shown = session?.offline ? info : { ...info, offline: undefined };
-    this.sections = h('div', { class: 'sections' }, ...sectionsOf(shown, ways).map((one) => this.section(one)));
+  }
+
+  /** @param {ReturnType<typeof sectionsOf>} sections @param {HTMLElement[]} problems */
+  put(sections, problems) {
+    if (!this.body || !this.tools) return;
+    this.body.classList.remove('stale');
+    this.sections = h('div', { class: 'sections' }, ...sections.map((one) => this.section(one)));
     fill(this.body, ...problems, this.sections);
     this.body.scrollTop = 0;
     this.tools.hidden = false;

@@ -4,9 +4,8 @@ import { openMenu, openScopeMenu } from './actions.js';
 import { fill, h } from './dom.js';
 import { t } from './i18n.js';
 import { choiceMarks, marked } from './marking.js';
-import { focusedGroup } from './scope.js';
+import { focusedGroup, ownerOf } from './scope.js';
 import { keepInStep, stayCentred } from './step.js';
-import { savePicture } from './pictures.js';
 import { button, complain } from './widgets.js';
 import {
   bodyScope,
@@ -26,7 +25,6 @@ import {
 /** @typedef {import('../engine/types.js').Layout} Layout */
 /** @typedef {import('../engine/types.js').Marks} Marks */
 /** @typedef {import('./types.js').Place} Place */
-/** @typedef {"svg" | "png" | "view-svg" | "view-png" | "html"} Picture */
 
 /** Milliseconds after which a layout is said to be under way. */
 const PATIENCE = 250;
@@ -209,7 +207,10 @@ export class Pane {
       this.view = view;
       this.layout = layout;
       this.canvas.setScene(view, layout, { keep });
-      if (this.focused) this.canvas.focusOn(this.focused);
+      if (this.focused) {
+        this.canvas.focusOn(this.focused);
+        this.app.store.set({ scope: { model: this.model, scope: this.focused } });
+      }
     } catch (error) {
       if (!(error instanceof DOMException && error.name === 'AbortError')) throw error;
     } finally {
@@ -277,7 +278,8 @@ export class Pane {
     // A group may have the focus of the keys: the canvas knows, and must not be told that nothing is selected.
     this.focused = focusedGroup(this)?.scope ?? '';
     this.marks = { ...this.marks, selected: id };
-    if (id < 0) return this.app.store.set({ selected: null });
+    const scope = this.focused ? { model: this.model, scope: this.focused } : null;
+    if (id < 0) return this.app.store.set({ selected: null, scope });
     this.app.select(this.placeOf(id), { centre: false });
   }
 
@@ -310,6 +312,7 @@ export class Pane {
   /** Folds or unfolds a scope or a body. @param {string} scope */
   async toggle(scope) {
     try {
+      const owner = this.open.has(scope) ? ownerOf(this, scope) : null;
       if (this.open.has(scope)) this.open.delete(scope);
       else {
         await this.fetchBody(scope);
@@ -317,6 +320,7 @@ export class Pane {
       }
       this.focused = scope;
       await this.redraw(scope);
+      if (owner) this.app.select(owner, { centre: false });
       this.app.store.set({ drawn: this.app.store.state.drawn + 1 });
     } catch (error) {
       complain(error);
@@ -379,11 +383,6 @@ export class Pane {
   /** @param {"light" | "dark"} theme */
   themed(theme) {
     this.canvas.setTheme(theme);
-  }
-
-  /** @param {Picture} what @param {string} name @returns {Promise<string>} the file's name */
-  save(what, name) {
-    return savePicture(this, what, name);
   }
 
   remove() {

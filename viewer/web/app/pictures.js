@@ -6,7 +6,7 @@ import { h } from './dom.js';
 import { language, t } from './i18n.js';
 
 /** @typedef {import('./pane.js').Pane} Pane */
-/** @typedef {import('./pane.js').Picture} Picture */
+/** @typedef {"svg" | "png" | "view-svg" | "view-png" | "html"} Picture */
 /** @typedef {import('./types.js').OpInfo} OpInfo */
 
 /** Operators up to which the server is asked for the parameters of each: a page has them all, or the structure alone. */

@@ -15,7 +15,7 @@ import { button } from './widgets.js';
  */
 
 /** Readers of a tensor that are listed; a mask may have thousands. */
-const READERS = 24;
+export const READERS = 24;
 
 /**
  * @param {OpInfo} info
@@ -91,7 +91,7 @@ function attributesOf(attributes) {
 }
 
 /** @param {string | number} one @param {Ways} ways */
-function opLink(one, ways) {
+export function opLink(one, ways) {
   if (typeof one === 'string') return h('span', { class: 'mono', text: one });
   return h('button', { type: 'button', class: 'op-link', text: ways.name(one), on: { click: () => ways.go(one) } });
 }

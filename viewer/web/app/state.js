@@ -36,6 +36,7 @@ import { nothing } from './choice.js';
  * @property {string} language
  * @property {"auto" | "light" | "dark"} theme
  * @property {Place | null} selected
+ * @property {{model: number, scope: string} | null} scope  the name scope or body that has the focus, if one has it
  * @property {Hits | null} hits
  * @property {import('./choice.js').Choice} choice
  * @property {import('./choice.js').Choice[]} past  choices to go back to
@@ -55,6 +56,7 @@ export function initial() {
     language: 'en',
     theme: 'auto',
     selected: null,
+    scope: null,
     hits: null,
     choice: nothing(),
     past: [],

@@ -47,7 +47,7 @@ export function border(graph, path) {
  * @param {string} path
  * @returns {Uint8Array} 1 for each operator of the scope
  */
-function members({ scopes: { paths, parent, of }, count }, path) {
+export function members({ scopes: { paths, parent, of }, count }, path) {
   const within = new Uint8Array(paths.length);
   const scope = paths.indexOf(path);
   if (scope > 0) within[scope] = 1;

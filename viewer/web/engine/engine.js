@@ -1,7 +1,7 @@
 /**
  * The face of the engine: what the app uses, in one place.
  *
- * From columns to picture: `graph` and `scopes` (with `border`) read the columns; `fold` (with `constants`, `edges`, `sizes`) says what
+ * From columns to picture: `graph` and `scopes` (with `border` and `inside`) read the columns; `fold` (with `constants`, `edges`, `sizes`) says what
  * is drawn; `layout`, in a worker that `layouter` asks, says where: `hierarchy` cuts edges at the borders of groups, and
  * each level is put into layers (`rank`, `level`), cut into segments (`segment`), which are ordered (`order`) and placed
  * (`place`, `blocks`), its lines routed (`route`, `routes`); `memory` keeps what comes again. `draw` shows it: `scene`
@@ -14,6 +14,7 @@
 export { Graph, readGraph } from './graph.js';
 export { defaultOpen, scopesAround, visible } from './fold.js';
 export { border } from './border.js';
+export { contents } from './inside.js';
 export { bodyScope, groupScope, idOf, locate, NODE, scopeParts } from './nodes.js';
 export { SearchIndex } from './search.js';
 export { Layouter, layoutHere, prepareWorker } from './layouter.js';
