@@ -198,3 +198,19 @@ for (const [family, make] of Object.entries(FAMILIES)) {
     assert.ok(performance.now() - begun < 5000);
   });
 }
+
+test('a line that falls straight into a wide scope takes no height for a slope', () => {
+  const b = new Builder();
+  const first = b.op('Relu', 'wide/first', [b.input('x')]);
+  let at = first;
+  for (let i = 0; i < 12; i++) at = b.op('Relu', `wide/r${i}`, [at]);
+  // A wide box beside the chain, on one side of it alone.
+  const many = Array.from({ length: 12 }, (_, i) => b.op('Exp', `wide/side/e${i}`));
+  b.op('Add', 'wide/last', [at, b.op('Concat', 'wide/side/all', many)]);
+  const { view, places } = laidOut(b.columns());
+  const { x, y, w, h } = places;
+  const [input, scope, top] = [view.kind.indexOf(NODE.input), view.kind.indexOf(NODE.open), view.nodeOf[first]];
+  assert.ok(Math.abs(x[input] + w[input] / 2 - x[scope] - w[scope] / 2) > 400, 'the line enters far from the middle');
+  assert.ok(y[scope] - y[input] - h[input] <= 44, `${y[scope] - y[input] - h[input]}`);
+  assert.ok(y[top] - y[scope] <= 50, `${y[top] - y[scope]}`);
+});

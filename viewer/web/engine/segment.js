@@ -63,7 +63,9 @@ function arrange(segment) {
     for (let item = first; item < end; item++) {
       height = Math.max(height, segment.h[item]);
       for (let k = segment.out.offsets[item]; k < segment.out.offsets[item + 1]; k++) {
-        aside = Math.max(aside, Math.abs(x[segment.to[segment.out.items[k]]] - x[item]));
+        const link = segment.out.items[k];
+        const [leaves, arrives] = [x[item] + segment.fromX[link], x[segment.to[link]] + segment.toX[link]];
+        aside = Math.max(aside, Math.abs(arrives - leaves));
       }
     }
     const gap = gapBetween(segment.kind[first], segment.kind[end], height, aside);
