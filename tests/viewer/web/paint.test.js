@@ -71,3 +71,19 @@ test('operators without data are dashed and hollow among coloured ones, in the c
   const hollow = drawn(graph, { colours: Float32Array.of(NaN, NaN, NaN) });
   for (const kind of theme.kinds) assert.ok(!hollow.some((one) => /^(path|rect)/.test(one) && one.includes(`fill="${kind}"`)));
 });
+
+test('an input from the side has a dashed line and a square, whatever its colour', () => {
+  const graph = chain();
+  const of = (/** @type {number} */ mark, /** @type {string} */ colour) => {
+    const edges = new Uint8Array(graph.to.length);
+    edges[graph.edgesOf(0, 0)[0]] = mark;
+    const lines = drawn(graph, { edges });
+    const line = lines.find((one) => one.includes(`stroke="${colour}"`));
+    const sign = lines.filter((one) => one.includes(`fill="${colour}"`)).at(-1)?.replace(/.*? d="([^"]*)".*/s, '$1');
+    return { dashed: line?.includes('stroke-dasharray'), mark: sign };
+  };
+  const [side, input] = [of(EDGE.side, theme.side), of(EDGE.input, theme.orange)];
+  assert.deepEqual([side.dashed, input.dashed], [true, false]);
+  assert.ok(side.mark && input.mark);
+  assert.notEqual(side.mark, input.mark);
+});

@@ -11,6 +11,8 @@ import { DETAIL, fitted } from './frame.js';
 import { METRICS } from './sizes.js';
 
 const ARROW = 4;
+/** Stroke and gap of an input from the side, in widths of the line: not every eye, and not every theme, has two colours. */
+const DASHES = [3, 2];
 
 /**
  * Adds a piece to the path. A stub is only drawn as far as its tags, unless it is wanted whole.
@@ -43,16 +45,19 @@ export function tracePiece({ pen, scene, left, top, zoom }, piece, whole = false
  * @param {string} colour
  * @param {number} width in pixels of the screen once zoomed out
  * @param {boolean} [whole]
+ * @param {boolean} [dashed]
  */
-function strokePieces(frame, pieces, colour, width, whole = false) {
+function strokePieces(frame, pieces, colour, width, whole = false, dashed = false) {
   if (pieces.length === 0) return;
   const { pen, zoom, scene } = frame;
   const { offsets, points, arrow } = scene.layout.pieces;
   pen.strokeStyle = pen.fillStyle = colour;
   pen.lineWidth = Math.max(width, (width * 0.6) / zoom);
+  if (dashed) pen.setLineDash(DASHES.map((length) => length * pen.lineWidth));
   pen.beginPath();
   for (const piece of pieces) tracePiece(frame, piece, whole);
   pen.stroke();
+  if (dashed) pen.setLineDash([]);
   if (zoom < DETAIL.type) return;
   pen.beginPath();
   for (const piece of pieces) {
@@ -93,7 +98,7 @@ export function paintLines(frame) {
   strokePieces(frame, marked.flatMap((edge) => piecesOf(frame, edge)), theme.blue, 6, true);
   strokePieces(frame, output, theme.blue, 2.4);
   strokePieces(frame, input, theme.orange, 2.4);
-  strokePieces(frame, side, theme.side, 2.4);
+  strokePieces(frame, side, theme.side, 2.4, false, true);
 }
 
 /** @param {import('./marks.js').NodeMarks} marks @param {number} edge of the view */

@@ -154,7 +154,10 @@ function paintInputs(frame) {
       pen.strokeStyle = theme.card;
       pen.lineWidth = 1.5;
       pen.beginPath();
-      pen.arc(pieces.points[2 * last] - frame.left, pieces.points[2 * last + 1] - frame.top - 5, 5.5, 0, 2 * Math.PI);
+      const [x, y] = [pieces.points[2 * last] - frame.left, pieces.points[2 * last + 1] - frame.top - 5];
+      // Another shape too: not every eye, and not every theme, has two colours.
+      if (mark === EDGE.side) pen.roundRect(x - 5, y - 5, 10, 10, 0);
+      else pen.arc(x, y, 5.5, 0, 2 * Math.PI);
       pen.fill();
       pen.stroke();
     }
