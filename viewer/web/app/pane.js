@@ -5,7 +5,7 @@ import { fill, h } from './dom.js';
 import { t } from './i18n.js';
 import { choiceMarks, marked } from './marking.js';
 import { focusedGroup, ownerOf } from './scope.js';
-import { keepInStep, stayCentred } from './step.js';
+import { keepInStep, keptInSight, stayCentred } from './step.js';
 import { button, complain } from './widgets.js';
 import {
   bodyScope,
@@ -15,6 +15,7 @@ import {
   Layouter,
   locate,
   NODE,
+  sameShape,
   scopesAround,
   SearchIndex,
   visible,
@@ -176,37 +177,33 @@ export class Pane {
     this.graph = await this.app.fetchGraph(this.model, this.key);
     for (const key of bodies) this.bodies.set(key, await this.app.fetchGraph(this.model, key));
     this.index = new SearchIndex(this.graph);
-    await this.redraw(this.keep());
+    await this.redraw(this.keep(), true);
   }
 
-  /** What stays where it is when the drawing changes: what is selected, else what is in the middle. */
+  /** What stays where it is when the drawing changes. */
   keep() {
-    const { scene, viewport, size } = this.canvas;
-    const { selected = -1 } = this.marks;
-    if (selected >= 0) return selected;
-    if (!scene) return undefined;
-    const height = size.height / viewport.zoom;
-    const node = scene.nodes
-      .query(viewport.y, viewport.y + height, [])
-      .find((one) => scene.view.kind[one] === NODE.op && scene.layout.y[one] >= viewport.y);
-    return node === undefined ? undefined : scene.view.id[node];
+    return keptInSight(this);
   }
 
   /**
    * Folds, lays out and draws anew.
    * @param {number | string} [keep]  an id or a scope that stays where it is on the screen
+   * @param {boolean} [still]  nothing moves, if what is drawn differs in what is written at most
    */
-  async redraw(keep) {
-    const view = visible(this.graph, { open: this.open, constants: this.constants, bodies: this.bodies });
+  async redraw(keep, still = false) {
+    const { open, constants, bodies } = this;
+    const awaited = this.model === 0 && this.app.store.state.session?.typed === false;
+    const view = visible(this.graph, { open, constants, bodies, awaited });
+    const stays = still && this.view && this.layout && sameShape(this.view, view) ? this.layout : null;
     const waiting = setTimeout(() => {
       this.busy.textContent = t('app.drawing', { n: view.count });
       this.busy.hidden = false;
     }, PATIENCE);
     try {
-      const layout = await this.layouter.layout(view);
+      const layout = stays ?? (await this.layouter.layout(view));
       this.view = view;
       this.layout = layout;
-      this.canvas.setScene(view, layout, { keep });
+      this.canvas.setScene(view, layout, { keep: stays ? undefined : keep });
       if (this.focused) {
         this.canvas.focusOn(this.focused);
         this.app.store.set({ scope: { model: this.model, scope: this.focused } });

@@ -1,5 +1,7 @@
 /** Two graphs in step: where one is moved, the other shows the same operators at the same height. */
 
+import { NODE } from '../engine/engine.js';
+
 /** @typedef {import('./pane.js').Pane} Pane */
 
 /**
@@ -44,4 +46,30 @@ export function stayCentred({ canvas, host }) {
   });
   observer.observe(host);
   return observer;
+}
+
+/**
+ * What stays where it is on the screen when a drawing changes: the scope or operator that has the focus, when it is in
+ * sight, else the first operator that is.
+ *
+ * @param {import('./pane.js').Pane} pane
+ * @returns {number | string | undefined}
+ */
+export function keptInSight({ canvas, marks: { selected = -1 }, focused }) {
+  const { scene, viewport, size } = canvas;
+  if (!scene) return undefined;
+  const { view, layout, nodes } = scene;
+  const [right, bottom] = [viewport.x + size.width / viewport.zoom, viewport.y + size.height / viewport.zoom];
+  const sees = (/** @type {number} */ node) =>
+    layout.x[node] < right &&
+    layout.x[node] + layout.w[node] > viewport.x &&
+    layout.y[node] < bottom &&
+    layout.y[node] + layout.h[node] > viewport.y;
+  const group = focused ? view.groups.find(({ scope }) => scope === focused) : undefined;
+  if (group && sees(group.node)) return focused;
+  if (selected >= 0 && scene.nodeOf(selected) >= 0 && sees(scene.nodeOf(selected))) return selected;
+  const shown = nodes.query(viewport.y, bottom, []).filter((node) => view.kind[node] === NODE.op && sees(node));
+  const first = shown.find((node) => layout.y[node] >= viewport.y) ?? shown[0];
+  if (first !== undefined) return view.id[first];
+  return selected >= 0 ? selected : undefined;
 }

@@ -6,7 +6,8 @@
  * each level is put into layers (`rank`, `level`), cut into segments (`segment`), which are ordered (`order`) and placed
  * (`place`, `blocks`), its lines routed (`route`, `routes`); `memory` keeps what comes again. `draw` shows it: `scene`
  * finds what is in sight (`bands`), `marks` what is chosen, `paint` draws; `input`, `hit`, `minimap` and `mirror` are
- * for hands, eyes and screen readers; `picture` and `standalone` are for keeping.
+ * for hands, eyes and screen readers; `picture` and `standalone` are for keeping, `still` keeps
+ * the picture where it is when more is known.
  *
  * @module
  */
@@ -21,5 +22,6 @@ export { Layouter, layoutHere, prepareWorker } from './layouter.js';
 export { kindOf, KINDS } from './kinds.js';
 export { Canvas, EDGE } from './draw.js';
 export { toPng, toSvg } from './picture.js';
+export { sameShape } from './still.js';
 export { standalone } from './standalone.js';
 export { installTesting } from './testing.js';

@@ -222,7 +222,7 @@ export function visible(graph, options) {
     reach: new Float64Array(folder.kind.length),
     ...{ groups, graphs, ids, nodeOf, inside, edges, constants, labels },
   };
-  sizes(view);
+  sizes(view, options.awaited);
   return view;
 }
 

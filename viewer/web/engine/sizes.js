@@ -29,6 +29,8 @@ const BOLD = 1.1;
 const MIN = 84;
 const NAME_MAX = 168;
 const LABEL_MAX = 420;
+/** Room for a type that is being looked for, such as `f32 NHWC 1,56,56,64`. */
+const AWAITED = 132;
 const STEP = 12;
 
 /** @param {number} width */
@@ -80,13 +82,16 @@ function shortName(view, node, name) {
   return name.startsWith(`${path}/`) ? name.slice(path.length + 1) : name;
 }
 
-/** @param {View} view */
-export function sizes(view) {
+/**
+ * @param {View} view
+ * @param {boolean} [awaited] whether types are still being looked for: room is left for them
+ */
+export function sizes(view, awaited = false) {
   for (let node = 0; node < view.count; node++) {
     sizeOf(view, node);
     view.reach[node] = view.w[node] / 2;
   }
-  labelRoom(view);
+  labelRoom(view, awaited ? AWAITED : 0);
 }
 
 /**
@@ -119,17 +124,19 @@ function sizeOf(view, node) {
  * Nodes are as wide as the labels of what leaves them, which stand below them side by side.
  *
  * @param {View} view
+ * @param {number} unknown room for a label that is not known
  */
-function labelRoom(view) {
+function labelRoom(view, unknown) {
   const { edges, labels, w } = view;
   const room = new Float64Array(view.count);
   const seen = new Uint8Array(edges.tensors);
   const widths = labels.map((label) => textWidth(label, METRICS.labelFont) + 10);
   for (let e = 0; e < edges.count; e++) {
     const label = edges.label[e];
-    if (label < 0 || seen[edges.tensor[e]]) continue;
+    if ((label < 0 && !unknown) || seen[edges.tensor[e]]) continue;
     seen[edges.tensor[e]] = 1;
-    room[edges.from[e]] += widths[label];
+    // Of what is known by half, such as `f32`, the rest is still to come.
+    room[edges.from[e]] += Math.max(unknown, widths[label] ?? 0);
   }
   for (let node = 0; node < view.count; node++) {
     if (isContainer(view.kind[node]) || room[node] > LABEL_MAX) continue;

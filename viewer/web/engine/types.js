@@ -60,6 +60,7 @@
  * @typedef {object} FoldOptions
  * @property {Set<string>} open what is unfolded: scopes of groups, and `bodyScope(key)` of bodies
  * @property {boolean} [constants] whether constants are drawn on their own, not as lines of their readers
+ * @property {boolean} [awaited] whether types are still being looked for: room is left for them
  * @property {Map<string, import('./graph.js').Graph>} [bodies] the bodies fetched so far, by key
  */
 
