@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from support.browsing import BLUE, Box, Opened
@@ -10,6 +12,9 @@ from support.models import digits
 from support.onnx_graphs import save as written
 from support.scoped import INNER, SCOPED
 from support.tensorflow_graphs import built, calls
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Route
 
 ENDINGS = ["prototxt", "pb", "onnx"]
 
@@ -256,3 +261,53 @@ def test_finding_inside_the_details(opened: Opened, ending: str) -> None:
     assert current.is_visible()
     view.tab.locator("#find").fill("no such thing")
     assert "not found" in view.tab.locator("#info .find").inner_text()
+
+
+@pytest.mark.parametrize("ending", ["pb", "onnx"])
+def test_nothing_moves_when_types_become_known(opened: Opened, ending: str) -> None:
+    """Not on Caffe, whose shapes are known at once."""
+    view, page = opened(digits(ending))
+    page.session.typed = False
+    held: list[Route] = []
+    view.tab.route("**/api/events", lambda route: held.append(route))  # by which the page is told of the types
+    view.tab.reload()
+    view.tab.locator(".pane [role=treeitem]").first.wait_for(state="attached", timeout=30_000)
+    names = ("conv1", "conv1_relu", "pool1")
+    view.point("conv1_relu")
+    view.chosen("conv1_relu")
+    view.tab.mouse.move(500, 500)
+    view.tab.mouse.wheel(0, 90)
+    before = [view.box(name) for name in names]
+    shape = "NHWC" if ending == "pb" else "8,8"
+
+    def typed() -> bool:
+        return any(" conv1_relu f32" in said and shape in said for said in view.names())
+
+    assert not typed(), "no types as yet"
+    for route in held:
+        route.continue_()
+    view.until(typed, "types", 40)
+    assert [view.box(name) for name in names] == before
+
+
+@pytest.mark.parametrize("ending", ["pb", "onnx"])
+def test_a_web_page_of_many_operators_tells_how_far_it_is(opened: Opened, ending: str) -> None:
+    view, _ = opened(digits(ending))
+    held: list[Route] = []
+    view.tab.route("**/api/op", lambda route: held.append(route))
+    view.tab.get_by_role("button", name="Save picture").click()
+    view.tab.get_by_role("menuitem", name="Web page that works without a server").click()
+    notice = view.tab.locator(".toast.saving")
+    notice.wait_for()
+    view.until(lambda: len(held) == 6, "several questions at a time")
+    held.pop(0).continue_()
+    view.until(lambda: re.search(r"^1 / \d{2,}$", notice.inner_text(), re.M), "how far it is")
+    assert notice.get_by_role("progressbar").get_attribute("aria-valuenow") == "1"
+    notice.get_by_role("button", name="Cancel").click()
+    view.tab.locator(".toast", has_text="was not saved").wait_for()
+    assert notice.count() == 0
+    view.tab.unroute("**/api/op")
+    with view.tab.expect_download() as download:
+        view.tab.get_by_role("button", name="Save picture").click()
+        view.tab.get_by_role("menuitem", name="Web page that works without a server").click()
+    assert download.value.suggested_filename.endswith(".html")

@@ -3,6 +3,7 @@
 import { h, said } from './dom.js';
 import { t } from './i18n.js';
 import { ASKED, lacksInfo, savePicture } from './pictures.js';
+import { progressNotice } from './progress.js';
 import { button, dialog, menu, notify } from './widgets.js';
 
 /** @typedef {import('./app.js').App} App */
@@ -92,13 +93,18 @@ export function openHelp() {
 export function openPictures(app, below) {
   const box = below.getBoundingClientRect();
   const save = (/** @type {import('./pictures.js').Picture} */ what) => async () => {
+    const watch = what === 'html' ? progressNotice(t('picture.saving')) : undefined;
     try {
-      const name = await savePicture(app.active, what, app.store.state.session?.models[app.active.model]?.name ?? 'model');
+      const name = await savePicture(app.active, what, app.store.state.session?.models[app.active.model]?.name ?? 'model', watch);
       const values = { name, n: app.active.graph.count, most: ASKED };
       if (lacksInfo(app.active, what)) notify(t('picture.without', values));
       else notify(t('picture.saved', { name }), { kind: 'good' });
     } catch (error) {
-      notify(t('picture.failed', { why: error instanceof Error ? error.message : String(error) }), { kind: 'bad' });
+      const why = error instanceof Error ? error.message : String(error);
+      if (watch?.signal.aborted) notify(t('picture.cancelled'));
+      else notify(t('picture.failed', { why }), { kind: 'bad' });
+    } finally {
+      watch?.end();
     }
   };
   menu(

@@ -8,6 +8,7 @@ import { language, t } from './i18n.js';
 /** @typedef {import('./pane.js').Pane} Pane */
 /** @typedef {"svg" | "png" | "view-svg" | "view-png" | "html"} Picture */
 /** @typedef {import('./types.js').OpInfo} OpInfo */
+/** @typedef {{told?: (done: number, total: number) => void, signal?: AbortSignal}} Watch */
 
 /** Operators up to which the server is asked for the parameters of each: a page has them all, or the structure alone. */
 export const ASKED = 3000;
@@ -20,11 +21,12 @@ const ENDINGS = { svg: '.svg', png: '.png', 'view-svg': '-view.svg', 'view-png':
  * @param {Pane} pane
  * @param {Picture} what
  * @param {string} name  of the model
+ * @param {Watch} [watch]  of a page that takes its time
  * @returns {Promise<string>} the file's name
  */
-export async function savePicture(pane, what, name) {
+export async function savePicture(pane, what, name, watch) {
   const file = `${name.replace(/[^\p{L}\p{N}._-]+/gu, '_')}${ENDINGS[what]}`;
-  download(await made(pane, what, name), file);
+  download(await made(pane, what, name, watch), file);
   return file;
 }
 
@@ -33,11 +35,11 @@ export function lacksInfo({ graph }, what) {
   return what === 'html' && graph.count > ASKED;
 }
 
-/** @param {Pane} pane @param {Picture} what @param {string} title @returns {Promise<Blob>} */
-async function made(pane, what, title) {
+/** @param {Pane} pane @param {Picture} what @param {string} title @param {Watch} [watch] @returns {Promise<Blob>} */
+async function made(pane, what, title, watch) {
   const whole = !what.startsWith('view');
   if (what === 'png' || what === 'view-png') return toPng(pane.canvas, { whole });
-  if (what === 'html') return new Blob([await page(pane, title)], { type: 'text/html' });
+  if (what === 'html') return new Blob([await page(pane, title, watch)], { type: 'text/html' });
   return new Blob([toSvg(pane.canvas, { whole, title })], { type: 'image/svg+xml' });
 }
 
@@ -50,8 +52,8 @@ function download(blob, file) {
   setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }
 
-/** @param {Pane} pane @param {string} title */
-async function page(pane, title) {
+/** @param {Pane} pane @param {string} title @param {Watch} [watch] */
+async function page(pane, title, watch) {
   const bodies = Object.fromEntries([...pane.bodies].map(([key, graph]) => [key, graph.columns]));
   return standalone({
     title,
@@ -60,7 +62,7 @@ async function page(pane, title) {
     open: [...pane.open],
     constants: pane.constants,
     marks: pane.marks,
-    info: lacksInfo(pane, 'html') ? {} : await infoOf(pane),
+    info: lacksInfo(pane, 'html') ? {} : await infoOf(pane, watch),
     language: language() === 'zh' ? 'zh-CN' : 'en',
     theme: document.documentElement.dataset.theme === 'dark' ? 'dark' : 'light',
     words: {
@@ -77,19 +79,22 @@ async function page(pane, title) {
 /**
  * Parameters and types of each operator.
  * @param {Pane} pane
+ * @param {Watch} [watch]
  * @returns {Promise<Record<number, {title: string, rows: [string, string][]}[]>>}
  */
-async function infoOf(pane) {
+async function infoOf(pane, { told, signal } = {}) {
   /** @type {Record<number, {title: string, rows: [string, string][]}[]>} */
   const found = {};
   const { count } = pane.graph;
   let next = 0;
+  let done = 0;
   const worker = async () => {
     while (next < count) {
       const op = next++;
       /** @type {OpInfo} */
-      const info = await ask('/api/op', { model: pane.model, graph: pane.key, op });
+      const info = await ask('/api/op', { model: pane.model, graph: pane.key, op }, signal);
       found[op] = sectionsOf(info);
+      told?.(++done, count);
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, worker));

@@ -243,6 +243,8 @@ export const en = {
   'picture.without': 'Saved {name}, without parameters: {n} operators are more than the {most} that such a page holds them for',
   'picture.noinfo': 'Names, types and shapes alone: this page was saved without the parameters of its {n} operators.',
   'picture.saved': 'Saved {name}',
+  'picture.saving': 'Saving the web page…',
+  'picture.cancelled': 'The web page was not saved',
   'picture.failed': 'The picture could not be made: {why}',
 
   'settings.title': 'Settings',

@@ -243,6 +243,8 @@ export const zh = {
   'picture.without': '已保存 {name}，不含参数：共 {n} 个算子，超过了网页可保存的 {most} 个',
   'picture.noinfo': '仅有名称、类型和形状：保存此网页时未包含 {n} 个算子的参数。',
   'picture.saved': '已保存 {name}',
+  'picture.saving': '正在保存网页…',
+  'picture.cancelled': '网页未保存',
   'picture.failed': '无法生成图片：{why}',
 
   'settings.title': '设置',
