@@ -88,6 +88,19 @@ def test_a_part_of_a_loop_is_refused(selection: str, tmp_path: Path) -> None:
     assert "loop/*" in str(caught.value)
 
 
+def test_the_name_of_a_loop_is_any_bytes(tmp_path: Path) -> None:
+    """An attribute's string is `bytes` in attr_value.proto, and TensorFlow runs such a loop."""
+    path = built(loop, tmp_path / "m.pb")
+    path.write_bytes(path.read_bytes().replace(b"loop/while_context", b"\x80oop/while_context"))
+    feeds = {"x": normal(2, 2)}
+    golden = run_file(path, feeds, ["start:0", "end:0"])
+    completed(path, "after start to end", tmp_path / "cut", "loop-cut")
+    got = run_file(tmp_path / "cut" / "dump.pb", {"start:0": golden["start:0"]}, ["end:0"])
+    assert got["end:0"].tobytes() == golden["end:0"].tobytes()
+    with pytest.raises(UserError, match=r"part of the loop `\\x80oop/while_context`"):
+        cut(path, "loop/step", tmp_path / "part")
+
+
 def test_a_loop_in_a_loop_is_no_smaller_unit(tmp_path: Path) -> None:
     path = built(nested, tmp_path / "m.pb")
     with pytest.raises(UserError, match=r"part of the loop `outer/while_context`"):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
@@ -54,11 +56,12 @@ def small(path: Path) -> bytes:
     return graph.SerializeToString(deterministic=True)  # type: ignore[no-any-return]
 
 
-@pytest.fixture(scope="module")
-def contents(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
-    folder = tmp_path_factory.mktemp("sources")
-    calling = built(calls, folder / "calls.pb", control_flow_v2=True)
-    found = [small(path) for path in [*sources(), calling]]
+@cache
+def contents() -> list[bytes]:
+    """Not a fixture: what is given to a test is written out when it fails."""
+    with TemporaryDirectory() as folder:
+        calling = built(calls, Path(folder) / "calls.pb", control_flow_v2=True)
+        found = [small(path) for path in [*sources(), calling]]
     assert len(found) == 4
     assert max(map(len, found)) < 1 << 20
     return found
@@ -73,9 +76,9 @@ WHERE = st.integers(0, (1 << 20) - 1)
 @settings(max_examples=300, deadline=None)
 @given(which=WHICH, flips=st.lists(st.tuples(WHERE, st.integers(0, 255)), min_size=1, max_size=6))
 def test_flipped_bytes_never_surprise(
-    which: int, flips: list[tuple[int, int]], contents: list[bytes], tmp_path_factory: pytest.TempPathFactory
+    which: int, flips: list[tuple[int, int]], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    content = bytearray(contents[which])
+    content = bytearray(contents()[which])
     for place, byte in flips:
         content[place % len(content)] = byte
     path = tmp_path_factory.mktemp("flip") / "m.pb"
@@ -87,9 +90,9 @@ def test_flipped_bytes_never_surprise(
 @settings(max_examples=100, deadline=None)
 @given(which=WHICH, where=WHERE)
 def test_truncated_files_are_told_with_the_offset(
-    which: int, where: int, contents: list[bytes], tmp_path_factory: pytest.TempPathFactory
+    which: int, where: int, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    content = contents[which]
+    content = contents()[which]
     stop = 1 + where % (len(content) - 1)
     path = tmp_path_factory.mktemp("short") / "m.pb"
     path.write_bytes(content[:stop])

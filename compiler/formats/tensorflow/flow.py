@@ -86,7 +86,7 @@ def _frame(flow: Flow, enter: Op) -> Frame:
     """The frame that an outermost `Enter` leads into: the one of its name."""
     found = records.attribute(enter, "frame_name")
     span = records.value_field(*found, 2) if found else None
-    name = records.text(found[0], *span) if found and span else ""
+    name = records.bytes_text(found[0], *span) if found and span else ""
     for frame in dict.fromkeys(flow.frames.values()):
         if frame.name == name:
             return frame

@@ -69,7 +69,7 @@ class Library:
     def _registered(self, encoded: bytes) -> list[str]:
         _, start, stop = records.entry(encoded, 0, len(encoded))
         found = records.value_field(encoded, start, stop, 2)
-        name = self.registered.get(records.text(encoded, *found)) if found else None
+        name = self.registered.get(records.bytes_text(encoded, *found)) if found else None
         return [name] if name else []
 
     def written(self, file: SourceFile, kept: Collection[str]) -> Rope:

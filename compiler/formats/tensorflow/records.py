@@ -84,6 +84,11 @@ def text(data: Buffer, start: int, stop: int) -> str:
     return bytes(data[start:stop]).decode()
 
 
+def bytes_text(data: Buffer, start: int, stop: int) -> str:
+    """An attribute's string, which attr_value.proto calls `bytes s`: what is no UTF-8 is written as escapes."""
+    return bytes(data[start:stop]).decode(errors="backslashreplace")
+
+
 def inputs_of(record: Record) -> list[str]:
     """The `input` strings, in order."""
     data, start, stop, _ = record
@@ -255,7 +260,7 @@ def _colocation(data: Buffer, tag_at: int, start: int, stop: int, keep: Callable
             continue
         for inner, _, _, a, e in fields(data, at, end):
             total += 1
-            if inner == 2 and keep(text(data, a, e)):
+            if inner == 2 and keep(bytes_text(data, a, e)):
                 names.append(bytes(data[a:e]))
     if len(names) == total:
         return bytes(data[tag_at:stop])
