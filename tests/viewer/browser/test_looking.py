@@ -187,6 +187,13 @@ def test_bodies_are_graphs_inside_their_operator(opened: Opened, format: str, tm
     assert view.section("bodies").locator(".op-link").inner_text() == owner
     view.tab.keyboard.press("Enter")
     view.chosen(owner)  # whose body is closed again
+    boxes = view.tab.locator(f"[aria-expanded=true][aria-label*={'cond_' if tensorflow else '_branch'}]")
+    for state in ("attached", "detached", "attached"):  # opens the one of two branches that is closed, closes both
+        view.tab.keyboard.press("Enter")
+        boxes.nth(1).wait_for(state=state)
+        assert boxes.count() == (2 if state == "attached" else 0)
+        view.look(owner)
+        view.tab.locator("[role=tree]").focus()
     view.section("bodies").get_by_role("button").first.click()
     title = view.tab.locator(".pane-title")
     title.get_by_text("cond" if tensorflow else "branch").first.wait_for()

@@ -74,7 +74,7 @@ export class Pane {
     this.canvas = new Canvas(this.host);
     this.canvas.onSelect = (id) => this.selected(id);
     this.canvas.onMenu = (id, x, y) => this.menu(id, x, y);
-    this.canvas.onOpen = (scope) => void this.toggle(scope);
+    this.canvas.onOpen = (scopes) => void this.toggle(...scopes);
     this.canvas.onView = () => this.viewed();
     this.canvas.onKey = (event) => this.keyed(event);
     this.resized = stayCentred(this);
@@ -306,15 +306,15 @@ export class Pane {
     return this.open.has(scope);
   }
 
-  /** Folds or unfolds a scope or a body. @param {string} scope */
-  async toggle(scope) {
+  /** Unfolds scopes or bodies; folds them where all of them are unfolded. @param {string[]} scopes */
+  async toggle(...scopes) {
+    const shut = scopes.filter((scope) => !this.open.has(scope));
+    const [scope] = shut.length ? shut : scopes;
+    if (scope === undefined) return;
     try {
-      const owner = this.open.has(scope) ? ownerOf(this, scope) : null;
-      if (this.open.has(scope)) this.open.delete(scope);
-      else {
-        await this.fetchBody(scope);
-        this.open.add(scope);
-      }
+      const owner = shut.length ? null : ownerOf(this, scope);
+      for (const one of shut) await this.fetchBody(one);
+      for (const one of scopes) shut.length ? this.open.add(one) : this.open.delete(one);
       this.focused = scope;
       await this.redraw(scope);
       if (owner) this.app.select(owner, { centre: false });

@@ -62,7 +62,7 @@ export class Canvas {
     this.onSelect = () => {};
     /** @type {(id: number, pageX: number, pageY: number) => void} */
     this.onMenu = () => {};
-    /** @type {(scope: string) => void} */
+    /** @type {(scopes: string[]) => void} */
     this.onOpen = () => {};
     /** @type {(viewport: Viewport) => void} */
     this.onView = () => {};

@@ -164,8 +164,8 @@ function open(canvas, node) {
   const { scene } = canvas;
   if (!scene) return;
   const kind = scene.view.kind[node];
-  if (kind === NODE.group || kind === NODE.open) canvas.onOpen(scene.view.groups[scene.view.id[node]].scope);
-  else for (const { key } of scene.bodies(node)) canvas.onOpen(bodyScope(key));
+  if (kind === NODE.group || kind === NODE.open) canvas.onOpen([scene.view.groups[scene.view.id[node]].scope]);
+  else canvas.onOpen(scene.bodies(node).map(({ key }) => bodyScope(key)));
 }
 
 /** @type {Record<string, 'up' | 'down' | 'left' | 'right'>} */

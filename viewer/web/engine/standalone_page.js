@@ -69,9 +69,10 @@ class Page {
 
   start() {
     const { canvas } = this;
-    canvas.onOpen = (scope) => {
-      if (!this.open.delete(scope)) this.open.add(scope);
-      this.show(scope);
+    canvas.onOpen = (scopes) => {
+      const opens = scopes.some((scope) => !this.open.has(scope));
+      for (const scope of scopes) opens ? this.open.add(scope) : this.open.delete(scope);
+      if (scopes.length) this.show(scopes[0]);
     };
     canvas.onSelect = (id) => {
       this.marks = { ...this.marks, selected: id };
