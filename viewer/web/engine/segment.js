@@ -64,8 +64,8 @@ function arrange(segment) {
       height = Math.max(height, segment.h[item]);
       for (let k = segment.out.offsets[item]; k < segment.out.offsets[item + 1]; k++) {
         const link = segment.out.items[k];
-        const [leaves, arrives] = [x[item] + segment.fromX[link], x[segment.to[link]] + segment.toX[link]];
-        aside = Math.max(aside, Math.abs(arrives - leaves));
+        const leaves = x[item] + segment.fromX[link];
+        aside = Math.max(aside, Math.abs(x[segment.to[link]] + segment.toX[link] - leaves));
       }
     }
     const gap = gapBetween(segment.kind[first], segment.kind[end], height, aside);
