@@ -6,19 +6,15 @@ import re
 from pathlib import Path
 from typing import Any, cast
 
-import onnx
 import pytest
-from onnx import TensorProto, helper
 from support.browsing import Opened, View, lacking
-from support.chains import FLOAT, chain, graph_def, node, placeholder
+from support.chains import chain
+from support.hostile import HOSTILE, NAMES, SCRIPT
 from support.models import ROOT, digits
-
-from subcut.compiler.storage.wire import bytes_field, int_field
 
 ENDINGS = ["prototxt", "pb", "onnx"]
 TEXT = "from pool1 to res2a_relu"
 AXE = ROOT / "tests" / "viewer" / "node_modules" / "axe-core" / "axe.min.js"
-SCRIPT = "<img src=x onerror=alert(1)>"
 
 
 def faults(view: View) -> list[str]:
@@ -100,57 +96,6 @@ def test_english_and_chinese(opened: Opened, ending: str) -> None:
     view.tab.get_by_role("button", name="Verify").wait_for()
     left = re.sub(r"中文", "", view.tab.locator("body").inner_text())
     assert not re.findall(r"[\u4e00-\u9fff]", left)
-
-
-NAMES = [SCRIPT, "</script><script>alert(2)</script>", "模型/卷积 \u202e", "a\nb", "x" * 3000]
-
-
-def hostile_onnx(folder: Path) -> Path:
-    nodes, before = [], "x"
-    for name in NAMES:
-        nodes.append(helper.make_node("Relu", [before], [f"{name}:out"], name=name, doc_string=SCRIPT))
-        before = f"{name}:out"
-    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in ("x", before)]
-    graph = helper.make_graph(nodes, SCRIPT, ends[:1], ends[1:])
-    path = folder / "m.onnx"
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
-    return path
-
-
-def hostile_caffe(folder: Path) -> Path:
-    """Names, blobs and a string among the parameters; a prototxt is UTF-8, and may write any byte as a number."""
-
-    def text(name: str) -> str:
-        return '"' + "".join(f"\\{byte:03o}" if byte < 32 else chr(byte) for byte in name.encode()) + '"'
-
-    raw = [f"name: {text(SCRIPT)}"]
-    raw.append('layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 1 dim: 1 } } }')
-    before = "x"
-    for name in NAMES:
-        top = f"{name}:out"
-        parameters = f"python_param {{ module: {text(SCRIPT)} layer: {text(SCRIPT)} }}"
-        kind = f'type: "Python" {parameters}' if name == SCRIPT else 'type: "ReLU"'
-        raw.append(f"layer {{ name: {text(name)} {kind} bottom: {text(before)} top: {text(top)} }}")
-        before = top
-    path = folder / "m.prototxt"
-    path.write_bytes("\n".join([*raw, ""]).encode("latin-1"))
-    return path
-
-
-def hostile_tensorflow(folder: Path) -> Path:
-    """Names that TensorFlow would not let anybody give, and attributes and a stored string that it would."""
-    script = bytes_field(2, SCRIPT.encode())
-    numbers = int_field(1, 7) + bytes_field(2, b"") + bytes_field(8, SCRIPT.encode())
-    nodes = [placeholder("x", 1)]
-    nodes.append(node("words", "Const", [], dtype=int_field(6, 7), value=bytes_field(8, numbers)))
-    before = "x"
-    for name in NAMES:
-        nodes.append(node(name, "Relu", [before], T=FLOAT, _note=script))
-        before = name
-    return graph_def(folder / "m.pb", nodes)
-
-
-HOSTILE = {"prototxt": hostile_caffe, "pb": hostile_tensorflow, "onnx": hostile_onnx}
 
 
 @pytest.mark.parametrize("ending", ENDINGS)

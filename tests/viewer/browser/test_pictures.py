@@ -8,9 +8,28 @@ from xml.etree import ElementTree
 
 import pytest
 from support.browsing import Opened, View
+from support.hostile import HOSTILE, SCRIPT
 from support.models import digits
 
 ENDINGS = ["prototxt", "pb", "onnx"]
+DRAWN = {
+    "svg",
+    "defs",
+    "marker",
+    "style",
+    "g",
+    "rect",
+    "path",
+    "text",
+    "title",
+    "circle",
+    "polygon",
+    "line",
+    "clipPath",
+}
+"""The elements that a picture is made of."""
+OWN_SCRIPTS = 2
+"""Of a page without a server: its numbers, and what draws them."""
 
 
 def saved(view: View, entry: str, folder: Path) -> Path:
@@ -63,4 +82,27 @@ def test_a_page_without_a_server(opened: Opened, ending: str, tmp_path: Path) ->
     alone.tab.get_by_text("kernel_size" if ending == "prototxt" else "strides", exact=False).first.wait_for()
     colours = {tuple(p) for p in alone.picture(view.box("pool1").around(60)).reshape(-1, 3)}
     assert len(colours) > 5
+    alone.check()
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_names_are_text_in_every_file(opened: Opened, ending: str, tmp_path: Path) -> None:
+    view, _ = opened(HOSTILE[ending](tmp_path))
+    unfold = view.tab.get_by_role("button", name="Unfold all scopes")
+    unfold.click() if unfold.count() else None
+    path = saved(view, "Whole graph as SVG", tmp_path)
+    root = ElementTree.fromstring(path.read_bytes())
+    assert {part.tag.rpartition("}")[2] for part in root.iter()} <= DRAWN
+    assert not [key for part in root.iter() for key in part.attrib if key.startswith("on") or "href" in key]
+    assert "<img" in "".join(root.itertext())
+    alone = View(view.tab.context.new_page())
+    alone.tab.on("dialog", lambda dialog: alone.faults.append(f"a name ran: {dialog.message}"))
+    alone.tab.goto(path.as_uri())
+    alone.tab.goto(saved(view, "Web page that works without a server", tmp_path).as_uri())
+    alone.tab.locator("[role=tree]").focus()
+    alone.tab.get_by_role("searchbox").fill("onerror")
+    alone.tab.keyboard.press("Enter")
+    alone.tab.locator("aside").get_by_text(SCRIPT, exact=True).first.wait_for()
+    assert alone.tab.locator("img").count() == 0
+    assert alone.tab.locator("body script").count() == OWN_SCRIPTS
     alone.check()

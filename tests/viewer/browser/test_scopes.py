@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from support.browsing import ORANGE, Opened, View
+from support.browsing import BLUE, ORANGE, Opened, View
+from support.commands import contents
+from support.in_process import subcut
 from support.models import digits
+from support.scoped import INNER, SCOPED
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator
@@ -103,6 +106,35 @@ def test_a_folded_scope_by_keys(opened: Opened, tmp_path: Path) -> None:
     view.look("stem/relu")
     view.tab.keyboard.press("s")
     view.says("from stem/relu to block1/add, block2/add")
+
+
+@pytest.mark.parametrize("format", SCOPED)
+@pytest.mark.parametrize("fold", ["Fold", "Unfold"])
+def test_a_scope_of_every_format_is_cut_as_by_the_command(
+    opened: Opened, format: str, fold: str, tmp_path: Path
+) -> None:
+    path = SCOPED[format](tmp_path)
+    view, _ = opened(path)
+    view.tab.get_by_role("button", name=f"{fold} all scopes", exact=True).click()
+    expanded = str(fold == "Unfold").lower()
+    mixed = view.tab.locator(f"[role=treeitem][aria-expanded={expanded}][aria-label^='mixed']").first
+    mixed.wait_for(state="attached")
+    view.tab.wait_for_timeout(400)  # longer than the elements lag behind a movement
+    box = mixed.bounding_box()
+    assert box is not None
+    view.tab.mouse.click(box["x"] + 60, box["y"] + 14)
+    view.chosen("mixed")
+    view.tab.locator("[role=tree]").focus()
+    view.tab.keyboard.press("s")
+    view.tab.keyboard.press("e")
+    text = "from mixed/left/tanh, mixed/right/sigmoid to mixed/sum"
+    view.says(text)
+    assert view.tab.evaluate("__subcut.state().between") == len(INNER)
+    if fold == "Unfold":
+        assert all(view.share(view.box(name).around(4), BLUE) > 0.02 for name in INNER)
+    done = subcut(path, text, "-o", tmp_path / "command")
+    assert done.returncode == 0, done.stderr
+    assert contents(view.export()) == contents(tmp_path / "command")
 
 
 def test_an_end_above_the_start_is_refused_for_a_scope_too(opened: Opened, tmp_path: Path) -> None:
