@@ -118,6 +118,13 @@ def test_the_threshold_slides(opened: Opened, device: Device, ending: str) -> No
     view.until(lambda: view.colour("conv1_relu") != before, "what is beyond now has the colour of that")
     assert beyond("End") == 0
     assert view.tab.locator("svg.curve circle").count() == 0
+    view.point("conv1")
+    view.chosen("conv1")
+    for key in ("n", "Shift+N"):
+        view.tab.keyboard.press(key)
+        view.tab.locator("#toasts").get_by_text("No operator lies beyond").wait_for()
+        view.chosen("conv1")
+        view.tab.locator("#toasts").get_by_role("button").last.click()
 
 
 @pytest.mark.parametrize("ending", ENDINGS)

@@ -7,7 +7,7 @@ import { t } from './i18n.js';
 import { icon } from './icons.js';
 import { scaleColour } from '../engine/theme.js';
 import { badness, beyond, diverge, errorAt, place, scaleOf, short, thresholdOf } from './scale.js';
-import { button, complain } from './widgets.js';
+import { button, complain, notify } from './widgets.js';
 
 /** @typedef {import('./app.js').App} App */
 /** @typedef {import('./types.js').Report} Report */
@@ -78,7 +78,10 @@ export class Compare {
   /** @param {1 | -1} step */
   step(step) {
     const found = this.culprits();
-    if (!found.length) return;
+    if (!found.length) {
+      notify(this.counted());
+      return;
+    }
     const { selected } = this.app.store.state;
     const at = selected ? found.indexOf(selected.id) : -1;
     const next = at < 0 ? (step > 0 ? 0 : found.length - 1) : (at + step + found.length) % found.length;
@@ -207,10 +210,15 @@ export class Compare {
   }
 
   count() {
+    if (this.above) this.above.textContent = this.counted();
+  }
+
+  /** How many operators lie beyond the threshold, in words. */
+  counted() {
     const all = this.report?.op.filter((op) => op >= 0).length ?? 0;
     const n = this.culprits().length;
     const value = short(this.app.store.state.overlay.threshold);
-    if (this.above) this.above.textContent = n ? t('compare.above', { n, all, value }) : t('compare.none', { value });
+    return n ? t('compare.above', { n, all, value }) : t('compare.none', { value });
   }
 
   /** Colours of the operators: what is within the threshold stays below the middle of the scale. @param {boolean} shown */
