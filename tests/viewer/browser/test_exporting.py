@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from support.browsing import Opened, View
 from support.chains import chain, name_of
 from support.commands import contents, untimed
 from support.in_process import subcut
-from support.models import digits
+from support.models import digits, fetched, shared
 from support.slow_work import Held, slowed
 
 if TYPE_CHECKING:
@@ -19,6 +20,20 @@ if TYPE_CHECKING:
 ENDINGS = ["prototxt", "pb", "onnx"]
 TEXT = "from pool1 to res2a_relu"
 ADDED = {"prototxt": "Add Layer Into Prototxt:", "pb": "Add Node Into GraphDef:", "onnx": "Add Input Into Graph:"}
+KWS = "StatefulPartitionedCall/StatefulPartitionedCall/functional_1"
+STACKING, CONTOURS = "model_1/harmonic-stacking-diff/concat", "model_1/contours-reduced/Sigmoid"
+OTHERS: dict[str, tuple[Callable[[], Path], tuple[str, str]]] = {
+    "caffe": (lambda: shared("caffe/mtcnn/det3.prototxt"), ("conv2", "conv4")),
+    "tensorflow": (
+        lambda: shared("tensorflow/kws_ref_model"),
+        (f"{KWS}/activation_2/Relu", f"{KWS}/activation_5/Relu"),
+    ),
+    "onnx": (
+        lambda: fetched("basic_pitch/nmp.onnx"),
+        (f"{STACKING};{STACKING}", f"{CONTOURS};{CONTOURS}"),
+    ),
+}
+"""Real models, and where a cut starts and ends."""
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
@@ -45,6 +60,21 @@ def test_the_folder_is_the_command_s_byte_for_byte(opened: Opened, ending: str, 
             assert line in untimed(log)
     dialog.get_by_role("button", name="Close").last.click()
     assert str(folder) in view.tab.locator("#cut .job").inner_text(), "the folder stays in sight"
+
+
+@pytest.mark.parametrize("format", OTHERS)
+def test_a_model_of_others_is_cut_as_by_the_command(opened: Opened, format: str, tmp_path: Path) -> None:
+    find, (start, end) = OTHERS[format]
+    path = find()
+    view, _ = opened(path, infers=True)
+    view.look(start)
+    view.tab.locator("#info").get_by_role("button", name="Start here").click()
+    view.look(end)
+    view.tab.locator("#info").get_by_role("button", name="End here").click()
+    view.until(lambda: start in view.text and end in view.text, "the text of the selection")
+    done = subcut(path, view.text, "-o", tmp_path / "command")
+    assert done.returncode == 0, done.stderr
+    assert contents(view.export()) == contents(tmp_path / "command")
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
